@@ -1,0 +1,377 @@
+"""The nouns of an evaluation and who speaks to whom. Standard library only.
+
+    task --samples--> Sample --requests--> Request --engine--> Response --metric--> Score --summary--> Result
+
+A task names no model and a model adapter names no task: a request carries its whole content, so it can be
+stored, hashed, sent again and answered by any engine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol, TypeAlias
+
+# --- what a model is shown ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture by reference: `source` is a file, `sha256` is of its encoded bytes.
+
+    Both are "" for a picture that a log speaks of but does not hold.
+    """
+
+    source: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """A clip by reference. How many of its frames are shown is the model's affair (`Checkpoint.frames`)."""
+
+    source: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One of `count` uniformly sampled frames of a video, for a model that reads pictures only."""
+
+    video: Video
+    index: int
+    count: int
+
+
+Part: TypeAlias = Text | Image | Video
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    role: Literal["system", "user", "assistant"]
+    parts: tuple[Part, ...]
+
+
+Prompt: TypeAlias = tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One item of a benchmark.
+
+    `id` is unique within task, variant and language and stable across versions.
+    `cluster` names what must be resampled together: the picture, or the item parallel across languages.
+    """
+
+    id: str
+    language: str
+    prompt: Prompt
+    references: tuple[str, ...]
+    choices: tuple[str, ...] = ()
+    group: str = ""
+    cluster: str = ""
+    meta: Mapping[str, str] = field(default_factory=dict)
+
+
+# --- what is asked and answered ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """What the task asks is what the engine gets; nothing is taken from a model's generation config but its end tokens."""
+
+    max_tokens: int
+    temperature: float = 0.0
+    seed: int = 0
+    stop: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A prompt to be answered or, with a `continuation`, a text whose log-probability is asked.
+
+    `respondent` is the digest of everything on the model's side that can change the answer (`Respondent.digest`).
+    """
+
+    sample_id: str
+    prompt: Prompt
+    decoding: Decoding
+    continuation: str | None = None
+    respondent: str = ""
+
+    @property
+    def key(self) -> str:
+        """Hash of all content: equal keys mean equal questions to equal models. A file's path is not content."""
+        return digest([self.respondent, _content(self.prompt), asdict(self.decoding), self.continuation])
+
+    @property
+    def media(self) -> tuple[Image | Video, ...]:
+        return tuple(part for message in self.prompt for part in message.parts if not isinstance(part, Text))
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer, or the reason why there is none: a failed request is never "" and never a score.
+
+    `logprob` (natural log, summed) and `token_count` are those of the continuation when one was asked,
+    else `token_count` counts the generated tokens.
+    """
+
+    key: str
+    text: str = ""
+    logprob: float | None = None
+    token_count: int = 0
+    error: str = ""
+    seconds: float = 0.0
+
+
+# --- what is scored ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One metric's statistics of one sample; they add up, so any subset or resample has a value.
+
+    `unscored` is the reason why there are none. `failed` tells a failed request from a sample that the metric
+    cannot judge.
+    """
+
+    sample_id: str
+    language: str
+    group: str
+    cluster: str
+    metric: str
+    values: tuple[float, ...] = ()
+    unscored: str = ""
+    failed: bool = False
+
+
+class Metric(Protocol):
+    """`mean`: the corpus value is the mean of one statistic, else any function of the summed statistics.
+
+    `scale` is the best possible value: 1 for accuracies and F1, 100 for BLEU and chrF.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def signature(self) -> str: ...
+    @property
+    def scale(self) -> float: ...
+    @property
+    def mean(self) -> bool: ...
+
+    def sample(self, sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
+        """Statistics of one sample, whose responses come in the order of its requests. Raises `Unscorable`."""
+
+    def corpus(self, total: Sequence[float], count: int) -> float:
+        """The value of `count` >= 1 samples whose statistics sum to `total`."""
+
+
+# --- what a benchmark is -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """One split of a data set on the hub, and what its files are called in a local folder.
+
+    `media` names the columns that hold pictures or clips.
+    """
+
+    repo: str
+    split: str
+    config: str = ""
+    revision: str = "main"
+    media: tuple[str, ...] = ()
+
+
+class Source(Protocol):
+    """Where rows come from: the hub, a folder, a log."""
+
+    def rows(self, dataset: Dataset) -> Iterator[tuple[int, Mapping[str, Any]]]:
+        """Rows with their index in the split. Raises `DataError`."""
+
+    def image(self, value: object) -> Image:
+        """The picture in a row's field: bytes, base64, a hub image field or a path. Raises `DataError`."""
+
+    def video(self, value: object) -> Video:
+        """The clip in a row's field: a path within the data set. Raises `DataError`."""
+
+
+class Task(Protocol):
+    """One variant of a benchmark: whose protocol, in which languages, judged by which metrics.
+
+    `version` moves when a number could move.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def variant(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def languages(self) -> tuple[str, ...]: ...
+    @property
+    def metrics(self) -> tuple[Metric, ...]: ...
+    @property
+    def needs(self) -> frozenset[str]:
+        """The engine capabilities without which it cannot be run."""
+
+    def samples(self, source: Source, languages: Sequence[str]) -> Iterator[Sample]: ...
+
+    def requests(self, sample: Sample) -> Iterator[Request]: ...
+
+
+# --- what a model is ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """`images`: most pictures in one prompt; `frames`: how many frames of a clip are shown.
+
+    `repo` "" means that the adapter builds the weights itself.
+    """
+
+    repo: str
+    revision: str = "main"
+    licence: str = ""
+    dtype: str = "bfloat16"
+    context_length: int = 0
+    reads_video: bool = False
+    images: int = 1
+    frames: int = 8
+    engine_args: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """Messages as the chat template wants them, and the media in the order of their placeholders."""
+
+    messages: tuple[Mapping[str, Any], ...]
+    images: tuple[Image | Frame, ...] = ()
+    videos: tuple[Video, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A checkpoint's folder as the engine shall load it, and what was changed to get there, one sentence each."""
+
+    folder: Path
+    changes: tuple[str, ...] = ()
+
+
+class ModelAdapter(Protocol):
+    """What one family of models needs; it knows no batching, no device and no task."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def checkpoints(self) -> Mapping[str, Checkpoint]: ...
+
+    def render(self, prompt: Prompt, checkpoint: Checkpoint) -> Rendered: ...
+
+    def clean(self, text: str) -> str:
+        """An answer as it is scored. Stored answers are raw."""
+
+    def prepare(self, folder: Path | None, cache: Path) -> Prepared:
+        """Mend a downloaded checkpoint where today's libraries would read it wrongly. Raises `ModelError`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A checkpoint found, prepared and ready for an engine. `digest` is of its files, or the hub's commit."""
+
+    name: str
+    adapter: ModelAdapter
+    checkpoint: Checkpoint
+    folder: Path
+    digest: str
+    changes: tuple[str, ...] = ()
+
+
+class Engine(Protocol):
+    """Answers requests, in any order, looking ahead a bounded number of them.
+
+    Capabilities: "generate", "score" (log-probability of a continuation), "choices" (constrained decoding).
+    Raises `EngineError` when it can answer no more; what one request does wrong is that response's error.
+    """
+
+    @property
+    def capabilities(self) -> frozenset[str]: ...
+
+    def run(self, requests: Iterable[Request]) -> Iterator[Response]: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Respondent:
+    """Everything on the model's side that can change an answer."""
+
+    model: str
+    checkpoint: str
+    adapter: str
+    engine: str
+    dtype: str
+    engine_args: Mapping[str, Any]
+    media: str
+
+    @property
+    def digest(self) -> str:
+        return digest(asdict(self))
+
+
+# --- what is published -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One leaderboard row.
+
+    language "*" is the unweighted mean over `languages`; group "" is the whole, else a category or track.
+    `value` and the 95% interval are None where nothing could be scored or too few clusters carry an interval.
+    `n` samples are scored, `n_failed` had a failed request, `n_unscored` were answered but cannot be judged.
+    """
+
+    task: str
+    variant: str
+    task_version: int
+    split: str
+    language: str
+    group: str
+    metric: str
+    value: float | None
+    ci_low: float | None
+    ci_high: float | None
+    n: int
+    n_failed: int
+    n_unscored: int
+    signature: str
+    run_id: str
+    languages: tuple[str, ...] = ()
+    note: str = ""
+
+
+def digest(content: object) -> str:
+    """SHA-256 of the content's canonical JSON, 64 hexadecimal digits."""
+    text = json.dumps(content, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _content(prompt: Prompt) -> list[object]:
+    return [
+        [message.role, [["text", part.text] if isinstance(part, Text) else [type(part).__name__, part.sha256] for part in message.parts]]
+        for message in prompt
+    ]
