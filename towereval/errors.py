@@ -1,14 +1,14 @@
 """Every error that towereval raises. The command line prints its message in one line, without a traceback.
 
-    TowerevalError
-    ├── UsageError            what was asked does not exist or does not fit        (exit 2)
-    │   ├── UnknownName       a task, model, language, variant or engine; names the nearest
-    │   └── MissingExtra      an optional package; names the command that installs it
-    ├── DataError             a data set, a row, a picture or a clip cannot be read
-    ├── ModelError            a checkpoint cannot be found or loaded
-    ├── EngineError           the engine cannot start or go on
-    ├── StoreError            a run's folder cannot be read or written
-    └── Unscorable            a metric cannot judge this sample; becomes a counted value, never a zero
+TowerevalError
+├── UsageError            what was asked does not exist or does not fit        (exit 2)
+│   ├── UnknownName       a task, model, language, variant or engine; names the nearest
+│   └── MissingExtra      an optional package; names the command that installs it
+├── DataError             a data set, a row, a picture or a clip cannot be read
+├── ModelError            a checkpoint cannot be found or loaded
+├── EngineError           the engine cannot start or go on
+├── StoreError            a run's folder cannot be read or written
+└── Unscorable            a metric cannot judge this sample; becomes a counted value, never a zero
 """
 
 from __future__ import annotations

@@ -111,11 +111,15 @@ class Request:
     @property
     def key(self) -> str:
         """Hash of all content: equal keys mean equal questions to equal models. A file's path is not content."""
-        return digest([self.respondent, _content(self.prompt), asdict(self.decoding), self.continuation])
+        return digest(
+            [self.respondent, _content(self.prompt), asdict(self.decoding), self.continuation]
+        )
 
     @property
     def media(self) -> tuple[Image | Video, ...]:
-        return tuple(part for message in self.prompt for part in message.parts if not isinstance(part, Text))
+        return tuple(
+            part for message in self.prompt for part in message.parts if not isinstance(part, Text)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,6 +376,14 @@ def digest(content: object) -> str:
 
 def _content(prompt: Prompt) -> list[object]:
     return [
-        [message.role, [["text", part.text] if isinstance(part, Text) else [type(part).__name__, part.sha256] for part in message.parts]]
+        [
+            message.role,
+            [
+                ["text", part.text]
+                if isinstance(part, Text)
+                else [type(part).__name__, part.sha256]
+                for part in message.parts
+            ],
+        ]
         for message in prompt
     ]

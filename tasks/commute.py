@@ -1,0 +1,65 @@
+"""CoMMuTE: which of two translations of an ambiguous sentence does the picture make likelier?
+
+https://huggingface.co/datasets/Unbabel/commute_multimodal_mt (gated), from https://github.com/MatthieuFP/CoMMuTE
+(CC BY-NC-SA 4.0 or CC BY-SA 4.0: its files disagree). Rows come in pairs: same source, other picture, translations
+swapped; so a model that does not look scores exactly 50%.
+    {"source": "I saw a bat.", "correct_translation": "J'ai vu une chauve-souris.", "incorrect_translation": "... batte."}
+Two Arabic and six Russian rows hold two equal translations: they can only tie and count as wrong, as officially.
+`official` compares the mean negative log-likelihood of the candidate as the assistant's turn. The prompt is
+Multi30K's: the official repository leaves it to the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from towereval.languages import LANGUAGES
+from towereval.metrics.contrastive import ContrastiveAccuracy
+from towereval.types import (
+    Dataset,
+    Decoding,
+    Message,
+    Metric,
+    Request,
+    Sample,
+    Source,
+    Text,
+)
+
+REPO = "Unbabel/commute_multimodal_mt"
+
+
+@dataclass(frozen=True, slots=True)
+class Commute:
+    variant: ClassVar[str] = "official"
+    name: ClassVar[str] = "commute"
+    version: ClassVar[int] = 1
+    languages: ClassVar[tuple[str, ...]] = ("de", "fr", "ru", "zh", "cs", "ar")
+    metrics: ClassVar[tuple[Metric, ...]] = (ContrastiveAccuracy(),)
+    needs: ClassVar[frozenset[str]] = frozenset({"score"})
+
+    def samples(self, source: Source, languages: Sequence[str]) -> Iterator[Sample]:
+        for language in languages:
+            for index, row in source.rows(Dataset(REPO, split=language, media=("image",))):
+                ask = (
+                    "Translate the following source text from English to"
+                    f" {LANGUAGES[language].english}:\n{row['source']}"
+                )
+                yield Sample(
+                    id=f"{index}",
+                    language=language,
+                    prompt=(Message("user", (source.image(row["image"]), Text(ask))),),
+                    references=(row["correct_translation"],),
+                    choices=(row["correct_translation"], row["incorrect_translation"]),
+                    # The pair, in whatever language: half of the sources are shared between languages.
+                    cluster=row["source"],
+                )
+
+    def requests(self, sample: Sample) -> Iterator[Request]:
+        for candidate in sample.choices:
+            yield Request(sample.id, sample.prompt, Decoding(max_tokens=1), continuation=candidate)
+
+
+variants = (Commute(),)

@@ -1,0 +1,1 @@
+"""Between towereval and other harnesses."""

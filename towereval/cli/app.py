@@ -1,0 +1,45 @@
+"""`towereval`: puts the commands together and turns errors into one line and an exit status.
+
+Exit status: 0 done, 2 a wrong request, 4 something failed, 130 stopped by the user.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from towereval.cli import doctor, import_logs, leaderboard, listing, run, score
+from towereval.errors import TowerevalError, UsageError
+
+app = typer.Typer(
+    name="towereval",
+    help="Score vision-language models on multilingual benchmarks, per language.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command("run")(run.run)
+app.command("score")(score.score)
+app.add_typer(import_logs.app, name="import")
+app.command("leaderboard")(leaderboard.leaderboard)
+app.command("tasks")(listing.tasks)
+app.command("models")(listing.models)
+app.command("doctor")(doctor.doctor)
+
+
+def main() -> None:
+    try:
+        app()
+    except UsageError as error:
+        _fail(error, 2)
+    except TowerevalError as error:
+        _fail(error, 4)
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        sys.exit(130)
+
+
+def _fail(error: TowerevalError, status: int) -> None:
+    print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+    sys.exit(status)

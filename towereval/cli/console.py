@@ -1,0 +1,98 @@
+"""How results and progress look in a terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from rich.console import Console
+from rich.table import Table
+
+from towereval.types import Result
+
+
+class Progress:
+    """A `run.Listener`: one line that is overwritten in a terminal, a line every ten seconds in a log."""
+
+    def __init__(self) -> None:
+        self.terminal = sys.stderr.isatty()
+        self.every = 0.2 if self.terminal else 10.0
+        self.name, self.total, self.done = "", None, 0
+        self.began = self.shown = time.monotonic()
+
+    def stage(self, name: str, total: int | None) -> None:
+        self.name, self.total, self.done = name, total, 0
+        self.began = time.monotonic()
+        self._show()
+
+    def advance(self) -> None:
+        self.done += 1
+        if self.done == self.total or time.monotonic() - self.shown >= self.every:
+            self._show()
+
+    def close(self) -> None:
+        if self.terminal:
+            print(end="\r\x1b[K", file=sys.stderr)
+
+    def _show(self) -> None:
+        self.shown = time.monotonic()
+        line = self.name
+        if self.total:
+            rate = self.done / max(self.shown - self.began, 1e-9)
+            left = f", {(self.total - self.done) / rate:.0f} s left" if self.done else ""
+            line += f" {self.done}/{self.total} ({rate:.1f}/s{left})"
+        elif self.done:
+            line += f" {self.done}"
+        if self.terminal:
+            print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
+        else:
+            print(line, file=sys.stderr, flush=True)
+
+
+def show_results(results: Sequence[Result]) -> None:
+    """One row a language; categories are in results.json."""
+    table = Table(box=None, pad_edge=False)
+    for name in ("task", "metric", "language"):
+        table.add_column(name)
+    for name in ("score", "95% interval", "n", "failed"):
+        table.add_column(name, justify="right")
+    whole = [result for result in results if not result.group]
+    for _, rows in groupby(whole, key=lambda r: (r.task, r.metric)):
+        for index, row in enumerate(rows):
+            head = (f"{row.task}@{row.variant}", row.metric) if index == 0 else ("", "")
+            failed = row.n_failed + row.n_unscored
+            table.add_row(
+                *head,
+                "macro mean" if row.language == "*" else row.language,
+                number(row.value, row),
+                interval(row),
+                str(row.n),
+                f"[red]{failed}[/]" if failed else "0",
+            )
+        table.add_section()
+    print_table(table)
+
+
+def print_table(table: Table) -> None:
+    # A log or a pipe has no width of its own: rows must not be broken there.
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    console.print(table)
+
+
+def number(value: float | None, row: Result) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.1f}" if row.metric in ("bleu", "chrf", "chrf_pp") else f"{value:.3f}"
+
+
+def interval(row: Result) -> str:
+    if row.ci_low is None or row.ci_high is None:
+        return "-"
+    return f"{number(row.ci_low, row)} to {number(row.ci_high, row)}"
+
+
+def show_failures(failures: Iterable[tuple[str, int]]) -> None:
+    for reason, count in failures:
+        print(f"failed {count}x: {reason}", file=sys.stderr)

@@ -1,0 +1,65 @@
+"""What options' texts mean: lists, KEY=VALUE pairs, a file of options."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from towereval.errors import UsageError
+
+
+def names(text: str) -> tuple[str, ...]:
+    """`a,b` -> ("a", "b")."""
+    return tuple(name for part in text.split(",") if (name := part.strip()))
+
+
+def pairs(texts: Iterable[str], option: str) -> dict[str, str]:
+    """`k=v,l=w`, the option given once or several times. A comma inside a value: give the option again."""
+    found: dict[str, str] = {}
+    for text in texts:
+        key = ""
+        for part in _split(text):
+            key, equals, value = part.partition("=")
+            if not equals or not key:
+                raise UsageError(f"{option} wants KEY=VALUE, found {part!r}")
+            found[key.strip()] = value
+    return found
+
+
+def values(texts: Iterable[str], option: str) -> dict[str, Any]:
+    """Pairs whose values are JSON where they can be (`4`, `true`, `{"a": 1}`), else text."""
+    return {key: _value(value) for key, value in pairs(texts, option).items()}
+
+
+def from_file(file: Path, known: Iterable[str]) -> dict[str, Any]:
+    """Options of `run` by their long names from a TOML file; what the command line says wins over it."""
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--config {file}: {error}") from error
+    options = {key.replace("-", "_"): value for key, value in content.items()}
+    if unknown := set(options) - set(known):
+        raise UsageError(f"--config {file}: unknown option {', '.join(sorted(unknown))}")
+    return options
+
+
+def _split(text: str) -> list[str]:
+    """At commas that are followed by KEY=, so that JSON values keep theirs."""
+    parts: list[str] = []
+    for part in text.split(","):
+        key, equals, _ = part.partition("=")
+        if parts and not (equals and key.strip().replace("_", "").replace("-", "").isalnum()):
+            parts[-1] += f",{part}"
+        else:
+            parts.append(part)
+    return parts
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -1,0 +1,101 @@
+"""`towereval run`: score a model on benchmarks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from towereval.cli import options
+from towereval.errors import UsageError
+
+DEFAULTS: dict[str, Any] = {
+    "model": "",
+    "tasks": "",
+    "languages": "",
+    "limit": 0,
+    "split": "full",
+    "engine": "vllm",
+    "engine_args": (),
+    "data": (),
+    "output": "results",
+    "fresh": False,
+    "seed": 0,
+    "predict_only": False,
+}
+
+
+def run(
+    context: typer.Context,
+    model: Annotated[
+        str, typer.Option(help="A name of `towereval models`, a path or a hub id.")
+    ] = "",
+    tasks: Annotated[str, typer.Option(help="Names of `towereval tasks`, as a,b@variant.")] = "",
+    languages: Annotated[str, typer.Option(help="Codes or groups, as de,fr or core.")] = "",
+    limit: Annotated[int, typer.Option(help="At most so many samples a language; 0: all.")] = 0,
+    split: Annotated[str, typer.Option(help="full, or sample: the small bundled one.")] = "full",
+    engine: Annotated[str, typer.Option(help="vllm, transformers or replay.")] = "vllm",
+    engine_args: Annotated[list[str] | None, typer.Option(help="For the engine, as k=v,..")] = None,
+    data: Annotated[list[str] | None, typer.Option(help="A local data set, as TASK=PATH.")] = None,
+    output: Annotated[Path, typer.Option(help="Where runs are kept.")] = Path("results"),
+    fresh: Annotated[bool, typer.Option("--fresh", help="Ask everything again.")] = False,
+    seed: Annotated[int, typer.Option(help="For sampling.")] = 0,
+    predict_only: Annotated[bool, typer.Option("--predict-only", help="Do not score.")] = False,
+    config: Annotated[Path | None, typer.Option(help="These options in a TOML file.")] = None,
+) -> None:
+    """Score a model on benchmarks; the same command again asks only what is missing."""
+    given = dict(context.params)
+    given.pop("config")
+    if config is not None:
+        in_file = options.from_file(config, DEFAULTS)
+        typed = {k for k in given if str(context.get_parameter_source(k)).endswith("COMMANDLINE")}
+        given |= {key: value for key, value in in_file.items() if key not in typed}
+    raise typer.Exit(start(given))
+
+
+def start(given: dict[str, Any]) -> int:
+    """Run a plan made of option values; the exit status."""
+    if not given["model"] or not given["tasks"]:
+        raise UsageError("run wants --model and --tasks; see towereval models, towereval tasks")
+    if given["split"] not in ("full", "sample"):
+        raise UsageError(f"--split is full or sample, not {given['split']!r}")
+    if given["limit"] < 0:
+        raise UsageError(f"--limit is a number of samples, not {given['limit']}")
+    from towereval.cli.console import Progress, show_failures, show_results
+    from towereval.run import Plan, run
+
+    plan = Plan(
+        model=given["model"],
+        tasks=_listed(given["tasks"]),
+        languages=_listed(given["languages"]),
+        limit=given["limit"] or None,
+        split=given["split"],
+        engine=given["engine"],
+        engine_args=_table(given["engine_args"], "--engine-args", options.values),
+        data={k: Path(v) for k, v in _table(given["data"], "--data", options.pairs).items()},
+        output=Path(given["output"]),
+        fresh=given["fresh"],
+        seed=given["seed"],
+        predict_only=given["predict_only"],
+    )
+    progress = Progress()
+    outcome = run(plan, progress)
+    progress.close()
+    show_results(outcome.results)
+    show_failures(outcome.failures)
+    print(
+        f"{outcome.asked} asked, {outcome.folder}/results.json"
+        if outcome.results
+        else outcome.folder
+    )
+    return 4 if outcome.failures else 0
+
+
+def _listed(value: str | list[str]) -> tuple[str, ...]:
+    return options.names(value) if isinstance(value, str) else tuple(value)
+
+
+def _table(value: Any, option: str, read: Any) -> dict[str, Any]:
+    """`k=v` texts of the command line, or the table of a TOML file."""
+    return dict(value) if isinstance(value, dict) else read(value or (), option)

@@ -1,0 +1,96 @@
+"""Rows from the hub through `datasets`: by id, at a commit that the run's manifest records."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from towereval.data import media
+from towereval.data.folder import row_image, undecoded
+from towereval.errors import DataError, MissingExtra
+from towereval.types import Dataset, Image, Video
+
+
+@dataclass(frozen=True, slots=True)
+class HubSource:
+    """`commits` fills as data sets are opened: repository -> commit that was read."""
+
+    task: str
+    commits: dict[str, str] = field(default_factory=dict)
+
+    def rows(self, dataset: Dataset) -> Iterator[tuple[int, Mapping[str, Any]]]:
+        try:
+            import datasets
+        except ImportError as error:
+            raise MissingExtra("datasets", "data") from error
+        asked = self._commit(dataset)
+        try:
+            found = datasets.load_dataset(
+                dataset.repo, name=dataset.config or None, split=dataset.split, revision=asked
+            )
+        except (OSError, ValueError, RuntimeError) as error:
+            raise self._unavailable(dataset, error) from error
+        self._check_commit(dataset, asked, found.cache_files)
+        for index, row in enumerate(undecoded(found)):
+            yield index, self._with_clips(dataset, row)
+
+    def image(self, value: object) -> Image:
+        return row_image(value)
+
+    def video(self, value: object) -> Video:
+        if isinstance(value, Path):
+            return media.video_file(value)
+        raise DataError(f"wanted the path of a clip, found {type(value).__name__}")
+
+    def _commit(self, dataset: Dataset) -> str:
+        """The commit behind the revision; the revision itself where there is no network."""
+        if dataset.repo not in self.commits:
+            import huggingface_hub
+            from huggingface_hub.errors import OfflineModeIsEnabled
+
+            try:
+                info = huggingface_hub.HfApi().dataset_info(dataset.repo, revision=dataset.revision)
+                self.commits[dataset.repo] = str(info.sha)
+            except OfflineModeIsEnabled:
+                self.commits[dataset.repo] = dataset.revision
+            except Exception as error:  # noqa: BLE001 the client lets errors of its HTTP library through
+                raise self._unavailable(dataset, error) from error
+        return self.commits[dataset.repo]
+
+    def _check_commit(
+        self, dataset: Dataset, asked: str, cached: Sequence[Mapping[str, str]]
+    ) -> None:
+        """`load_dataset` falls back to whatever commit is cached, silently (huggingface/datasets#7928)."""
+        found = {Path(file["filename"]).parent.name for file in cached}
+        if re.fullmatch("[0-9a-f]{40}", asked) and found - {asked}:
+            raise DataError(
+                f"data set {dataset.repo}: wanted commit {asked}, the cache gave {', '.join(found)};"
+                " try again when the hub can be reached"
+            )
+        if len(found) == 1:
+            self.commits[dataset.repo] = found.pop()
+
+    def _with_clips(self, dataset: Dataset, row: dict[str, Any]) -> dict[str, Any]:
+        """Clips that a row names by their path in the repository are downloaded when they are needed."""
+        from huggingface_hub import hf_hub_download
+
+        for column in dataset.media:
+            if isinstance(row.get(column), str):
+                file = hf_hub_download(
+                    dataset.repo,
+                    row[column],
+                    repo_type="dataset",
+                    revision=self.commits[dataset.repo],
+                )
+                row[column] = Path(file)
+        return row
+
+    def _unavailable(self, dataset: Dataset, error: Exception) -> DataError:
+        reason = " ".join(str(error).split())[:160]
+        return DataError(
+            f"data set {dataset.repo} cannot be read from the hub ({type(error).__name__}: {reason}); connect to"
+            f" the hub (HF_TOKEN for a gated one), or give a local copy: --data {self.task}=PATH"
+        )

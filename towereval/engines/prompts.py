@@ -1,0 +1,135 @@
+"""From a request to token ids, pictures and clips: what every engine that holds a model does first."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from PIL.Image import Image as Picture
+
+from towereval.data.media import Clip, decode_frames, decode_video
+from towereval.errors import ModelError
+from towereval.types import Model, Rendered, Request
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A request with its media as pixels, or the reason why they cannot be had."""
+
+    request: Request
+    rendered: Rendered
+    images: Sequence[Picture] = ()
+    videos: Sequence[Clip] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """The prompt as the chat template gives it, media placeholders not yet expanded.
+
+    `text` and `token_ids` end with the continuation, whose tokens are the last `continuation_tokens`.
+    """
+
+    text: str
+    token_ids: list[int]
+    continuation_tokens: int
+
+
+class PromptEncoder:
+    """Chat template and tokenizer of one model. Not for use by several threads at once."""
+
+    def __init__(self, model: Model) -> None:
+        from transformers import AutoProcessor
+
+        try:
+            self.processor = AutoProcessor.from_pretrained(model.folder)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise ModelError(f"{model.folder}: its processor cannot be loaded: {reason}") from error
+        self.tokenizer = getattr(self.processor, "tokenizer", self.processor)
+        template = getattr(self.processor, "chat_template", None) or self.tokenizer.chat_template
+        if template is None:
+            raise ModelError(
+                f"{model.folder}: has no chat template, so it cannot be asked anything"
+            )
+        self._template = template
+
+    def encode(self, rendered: Rendered, continuation: str | None) -> Encoded:
+        text = self.tokenizer.apply_chat_template(
+            list(rendered.messages),
+            chat_template=self._template,
+            tokenize=False,
+            add_generation_prompt=True,
+        )
+        whole = text + (continuation or "")
+        # The template writes bos itself: letting the tokenizer add special tokens would give two.
+        encoding = self.tokenizer(whole, add_special_tokens=False, return_offsets_mapping=True)
+        # Tokens are counted in the whole text, since a tokenizer may merge across the prompt's end; a token that
+        # straddles it belongs to the continuation.
+        tail = sum(1 for _, end in encoding["offset_mapping"] if end > len(text))
+        return Encoded(whole, list(encoding["input_ids"]), tail)
+
+    def decode(self, token_ids: Sequence[int], stop: Sequence[str]) -> str:
+        """The answer's text, up to the first stop string."""
+        text = str(self.tokenizer.decode(token_ids, skip_special_tokens=True))
+        return text[: min((text.index(end) for end in stop if end in text), default=len(text))]
+
+
+def decode_ahead(
+    model: Model, requests: Iterable[Request], *, workers: int = 2, depth: int = 16
+) -> Iterator[Decoded]:
+    """Requests in order with decoded media; `depth` of them are decoded ahead in `workers` threads.
+
+    Neighbours that show the same media share one decoding.
+    """
+    recent: OrderedDict[tuple[object, ...], Future[tuple[list[Picture], list[Clip]]]] = (
+        OrderedDict()
+    )
+    waiting: deque[tuple[Request, Rendered, Future[tuple[list[Picture], list[Clip]]]]] = deque()
+    frames = model.checkpoint.frames
+
+    def media(rendered: Rendered) -> tuple[list[Picture], list[Clip]]:
+        return decode_frames(rendered.images), [decode_video(v, frames) for v in rendered.videos]
+
+    def result(item: tuple[Request, Rendered, Future[tuple[list[Picture], list[Clip]]]]) -> Decoded:
+        request, rendered, future = item
+        try:
+            images, videos = future.result()
+        except Exception as error:  # noqa: BLE001 the engine border: one bad file is one failed request
+            return Decoded(request, rendered, error=f"{type(error).__name__}: {error}")
+        return Decoded(request, rendered, images, videos)
+
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
+    try:
+        for request in requests:
+            rendered = model.adapter.render(request.prompt, model.checkpoint)
+            key = (rendered.images, rendered.videos)
+            if key not in recent:
+                recent[key] = pool.submit(media, rendered)
+                while len(recent) > depth:
+                    recent.popitem(last=False)
+            waiting.append((request, rendered, recent[key]))
+            if len(waiting) > depth:
+                yield result(waiting.popleft())
+        while waiting:
+            yield result(waiting.popleft())
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def video_metadata(clip: Clip) -> dict[str, Any]:
+    """What processors with a sense of time (Qwen2.5-VL) must be told, or they assume another frame rate."""
+    fps = clip.fps or 1.0
+    return {
+        "fps": fps,
+        "duration": clip.total / fps,
+        "total_num_frames": clip.total,
+        "frames_indices": list(clip.indices),
+        "height": clip.frames_THWC.shape[1],
+        "width": clip.frames_THWC.shape[2],
+        "video_backend": "opencv",
+        "do_sample_frames": False,
+    }

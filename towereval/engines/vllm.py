@@ -1,0 +1,165 @@
+"""vLLM, in this process: requests are fed to the running engine, pictures are handed over as pixels.
+
+The engine never waits for a batch to close: `window` requests are inside it, and each answer lets one in.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from towereval.engines import KINDS
+from towereval.engines.prompts import Decoded, Encoded, PromptEncoder, decode_ahead, video_metadata
+from towereval.errors import EngineError
+from towereval.types import Decoding, Frame, Image, Model, Request, Response
+
+if TYPE_CHECKING:
+    from vllm import LLM, RequestOutput, SamplingParams
+
+WINDOW = 256
+
+
+def start(model: Model, *, engine_args: Mapping[str, Any], seed: int) -> VllmEngine:
+    return VllmEngine(model, engine_args=engine_args, seed=seed)
+
+
+class VllmEngine:
+    capabilities = KINDS["vllm"].capabilities
+
+    def __init__(self, model: Model, *, engine_args: Mapping[str, Any], seed: int) -> None:
+        self.model = model
+        self.encoder = PromptEncoder(model)
+        self.llm = _load(model, engine_args, seed)
+
+    def run(self, requests: Iterable[Request]) -> Iterator[Response]:
+        ahead = decode_ahead(self.model, requests, workers=max(2, (os.cpu_count() or 2) // 2))
+        running: dict[str, tuple[Request, Encoded, float]] = {}
+        more = True
+        try:
+            while more or running:
+                while more and len(running) < WINDOW:
+                    decoded = next(ahead, None)
+                    if decoded is None:
+                        more = False
+                    elif error := self._submit(decoded, running):
+                        yield Response(decoded.request.key, error=error)
+                if running:
+                    yield from self._step(running)
+        finally:
+            self.llm.llm_engine.abort_request(list(running))
+
+    def close(self) -> None:
+        self.llm.llm_engine.engine_core.shutdown()
+
+    def _submit(self, decoded: Decoded, running: dict[str, tuple[Request, Encoded, float]]) -> str:
+        """Give one request to the engine; the reason if that cannot be done."""
+        if decoded.error:
+            return decoded.error
+        request = decoded.request
+        try:
+            encoded = self.encoder.encode(decoded.rendered, request.continuation)
+            if request.continuation is not None and not encoded.continuation_tokens:
+                return "the continuation has no tokens"
+            self.llm.llm_engine.add_request(
+                request.key, _prompt(decoded, encoded), _sampling(request)
+            )
+        except Exception as error:  # noqa: BLE001 the engine border: what one request does wrong is its own error
+            return f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
+        running[request.key] = (request, encoded, time.monotonic())
+        return ""
+
+    def _step(self, running: dict[str, tuple[Request, Encoded, float]]) -> Iterator[Response]:
+        try:
+            outputs = self.llm.llm_engine.step()
+        except Exception as error:
+            raise EngineError(f"vLLM stopped: {type(error).__name__}: {error}") from error
+        for output in outputs:
+            if output.finished:
+                request, encoded, began = running.pop(output.request_id)
+                yield self._response(request, encoded, output, time.monotonic() - began)
+
+    def _response(
+        self, request: Request, encoded: Encoded, output: RequestOutput, seconds: float
+    ) -> Response:
+        if request.continuation is None:
+            tokens = output.outputs[0].token_ids
+            text = self.encoder.decode(tokens, request.decoding.stop)
+            return Response(request.key, text, token_count=len(tokens), seconds=seconds)
+        count = encoded.continuation_tokens
+        logprobs = output.prompt_logprobs[-count:]
+        tokens = output.prompt_token_ids[-count:]
+        total = sum(entry[token].logprob for entry, token in zip(logprobs, tokens, strict=True))
+        return Response(request.key, logprob=total, token_count=count, seconds=seconds)
+
+
+def _load(model: Model, engine_args: Mapping[str, Any], seed: int) -> LLM:
+    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+    from vllm import LLM
+    from vllm.platforms import current_platform
+
+    checkpoint = model.checkpoint
+    settings: dict[str, Any] = {
+        "model": str(model.folder),
+        "dtype": checkpoint.dtype,
+        "seed": seed,
+        "max_model_len": checkpoint.context_length or None,
+        "limit_mm_per_prompt": {"image": checkpoint.images, "video": int(checkpoint.reads_video)},
+    }
+    if current_platform.is_cpu():
+        # One process starts in 2 s where three take 20; a small machine gains nothing from more.
+        os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
+        os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
+        os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")
+        settings |= {"distributed_executor_backend": "uni", "enforce_eager": True}
+    try:
+        return LLM(**{**settings, **checkpoint.engine_args, **engine_args})
+    except Exception as error:
+        reason = " ".join(str(error).split())[:500]
+        raise EngineError(
+            f"vLLM cannot load {model.folder}: {type(error).__name__}: {reason}"
+        ) from error
+
+
+def _prompt(decoded: Decoded, encoded: Encoded) -> dict[str, Any]:
+    prompt: dict[str, Any] = {"prompt_token_ids": encoded.token_ids}
+    data: dict[str, Any] = {}
+    if decoded.images:
+        data["image"] = list(decoded.images)
+    if decoded.videos:
+        data["video"] = [(clip.frames_THWC, video_metadata(clip)) for clip in decoded.videos]
+    if data:
+        prompt["multi_modal_data"] = data
+        # Content hashes are vLLM's cache keys: a picture is processed once however many ask about it.
+        prompt["multi_modal_uuids"] = {
+            "image": [_uuid(image) for image in decoded.rendered.images],
+            "video": [f"{clip.sha256}/{len(decoded.videos)}" for clip in decoded.rendered.videos],
+        }
+    return prompt
+
+
+def _uuid(image: Image | Frame) -> str:
+    if isinstance(image, Image):
+        return image.sha256
+    return f"{image.video.sha256}/{image.index}of{image.count}"
+
+
+def _sampling(request: Request) -> SamplingParams:
+    from vllm import SamplingParams
+    from vllm.sampling_params import StructuredOutputsParams
+
+    if request.continuation is not None:
+        return SamplingParams(max_tokens=1, temperature=0.0, prompt_logprobs=0)
+    decoding: Decoding = request.decoding
+    return SamplingParams(
+        max_tokens=decoding.max_tokens,
+        temperature=decoding.temperature,
+        seed=decoding.seed,
+        stop=list(decoding.stop),
+        detokenize=bool(decoding.stop),  # else the whole answer is decoded once, at its end
+        structured_outputs=(
+            StructuredOutputsParams(choice=list(decoding.choices)) if decoding.choices else None
+        ),
+    )

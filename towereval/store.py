@@ -1,0 +1,435 @@
+"""A run's folder: the manifest, one SQLite file of samples, responses and scores, and what is written from it.
+
+    <output>/<model>/<run_id>/manifest.json       what was asked of whom, written first
+                              run.sqlite          committed as answers arrive
+                              results.json        one row a number
+                              samples/<task>.parquet
+
+Nothing grows with the number of samples but the file: rows are read in pages, in the order in which they are needed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from towereval.data.media import write_atomically
+from towereval.errors import StoreError
+from towereval.types import (
+    Decoding,
+    Image,
+    Message,
+    Part,
+    Prompt,
+    Request,
+    Response,
+    Sample,
+    Score,
+    Text,
+    Video,
+)
+
+SCHEMA = 1
+PAGE = 500
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS samples (
+    position INTEGER PRIMARY KEY, task TEXT NOT NULL, id TEXT NOT NULL, language TEXT NOT NULL, body TEXT NOT NULL,
+    UNIQUE (task, language, id));
+CREATE TABLE IF NOT EXISTS media (ordinal INTEGER PRIMARY KEY, sha256 TEXT UNIQUE NOT NULL);
+CREATE TABLE IF NOT EXISTS requests (
+    position INTEGER PRIMARY KEY, sample INTEGER NOT NULL REFERENCES samples, key TEXT NOT NULL,
+    media INTEGER NOT NULL, body TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS requests_by_media ON requests (media, position);
+CREATE INDEX IF NOT EXISTS requests_by_sample ON requests (sample);
+CREATE TABLE IF NOT EXISTS responses (
+    key TEXT PRIMARY KEY, text TEXT NOT NULL, logprob REAL, token_count INTEGER NOT NULL, error TEXT NOT NULL,
+    seconds REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS scores (
+    sample INTEGER NOT NULL REFERENCES samples, metric TEXT NOT NULL, language TEXT NOT NULL, grp TEXT NOT NULL,
+    cluster TEXT NOT NULL, stats TEXT NOT NULL, unscored TEXT NOT NULL, failed INTEGER NOT NULL,
+    PRIMARY KEY (sample, metric)) WITHOUT ROWID;
+"""
+
+
+class Store:
+    """An open run. One process at a time: a second one is refused with the first one's host and pid."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock = _take_lock(folder / ".lock")
+            self._db = sqlite3.connect(folder / "run.sqlite", isolation_level=None)
+            self._db.execute("PRAGMA synchronous = FULL")
+            self._db.executescript(_TABLES)
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(f"{folder}: cannot open the run: {error}") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._db.close()
+        os.close(self._lock)
+
+    # --- manifest ------------------------------------------------------------------------------------
+
+    def manifest(self) -> dict[str, Any]:
+        return read_manifest(self.folder)
+
+    def write_manifest(self, manifest: dict[str, Any]) -> None:
+        self._write_json("manifest.json", {"schema": SCHEMA, **manifest})
+
+    # --- samples and requests ------------------------------------------------------------------------
+
+    def replace_samples(self, rows: Iterable[tuple[str, Sample, Sequence[Request]]]) -> None:
+        """Samples and requests as the tasks give them now; answers stay, found again by their key."""
+        with self._transaction():
+            for table in ("requests", "media", "samples"):
+                self._db.execute(f"DELETE FROM {table}")
+            for task, sample, requests in rows:
+                self._add(task, sample, requests)
+
+    def _add(self, task: str, sample: Sample, requests: Sequence[Request]) -> None:
+        try:
+            position = self._db.execute(
+                "INSERT INTO samples (task, id, language, body) VALUES (?, ?, ?, ?)",
+                (task, sample.id, sample.language, _dump(sample)),
+            ).lastrowid
+        except sqlite3.IntegrityError as error:
+            raise StoreError(
+                f"{task}: two samples have the id {sample.id!r} in {sample.language}"
+            ) from error
+        for request in requests:
+            sha256 = " ".join(part.sha256 for part in request.media)
+            self._db.execute("INSERT OR IGNORE INTO media (sha256) VALUES (?)", (sha256,))
+            self._db.execute(
+                "INSERT INTO requests (sample, key, media, body)"
+                " SELECT ?, ?, ordinal, ? FROM media WHERE sha256 = ?",
+                (position, request.key, _dump(request), sha256),
+            )
+
+    def tasks(self) -> list[str]:
+        return [
+            row[0]
+            for row in self._db.execute(
+                "SELECT task FROM samples GROUP BY task ORDER BY MIN(position)"
+            )
+        ]
+
+    def unanswered(self) -> Iterator[Request]:
+        """Requests without an answer; those that show the same pictures come one after the other.
+
+        A key that several samples share comes once.
+        """
+        query = (
+            "SELECT media, position, key, body FROM requests WHERE (media, position) > (?, ?) AND NOT EXISTS"
+            " (SELECT 1 FROM responses WHERE responses.key = requests.key AND error = '')"
+            " ORDER BY media, position LIMIT ?"
+        )
+        at, position = 0, 0
+        asked: set[str] = (
+            set()
+        )  # equal keys show equal media, so this is forgotten at each new picture
+        while page := self._db.execute(query, (at, position, PAGE)).fetchall():
+            for media, position, key, body in page:
+                if media != at:
+                    at, asked = media, set()
+                if key not in asked:
+                    asked.add(key)
+                    yield _request(json.loads(body))
+
+    def count_unanswered(self) -> int:
+        query = (
+            "SELECT COUNT(DISTINCT key) FROM requests WHERE NOT EXISTS"
+            " (SELECT 1 FROM responses WHERE responses.key = requests.key AND error = '')"
+        )
+        return int(self._db.execute(query).fetchone()[0])
+
+    def count_requests(self) -> int:
+        return int(self._db.execute("SELECT COUNT(DISTINCT key) FROM requests").fetchone()[0])
+
+    # --- responses -----------------------------------------------------------------------------------
+
+    def add_responses(
+        self, responses: Iterable[Response], *, every: float = 0.5
+    ) -> Iterator[Response]:
+        """Store each response and hand it on; commit at least `every` that many seconds and at the end.
+
+        What was handed on longer ago than that survives a kill; a failed request's error is kept until it is
+        answered.
+        """
+        batch: list[Response] = []
+        committed = time.monotonic()
+        try:
+            for response in responses:
+                batch.append(response)
+                if time.monotonic() - committed >= every or len(batch) >= PAGE:
+                    self._commit(batch)
+                    batch, committed = [], time.monotonic()
+                yield response
+        finally:
+            self._commit(batch)
+
+    def _commit(self, batch: Sequence[Response]) -> None:
+        with self._transaction():
+            self._db.executemany(
+                "INSERT OR REPLACE INTO responses (key, text, logprob, token_count, error, seconds)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                [
+                    (r.key, _clean(r.text), r.logprob, r.token_count, r.error, r.seconds)
+                    for r in batch
+                ],
+            )
+
+    def response(self, key: str) -> Response | None:
+        columns = "key, text, logprob, token_count, error, seconds"
+        row = self._db.execute(f"SELECT {columns} FROM responses WHERE key = ?", (key,)).fetchone()
+        return Response(*row) if row else None
+
+    # --- scores --------------------------------------------------------------------------------------
+
+    def answered(self, task: str) -> Iterator[tuple[int, Sample, list[Response | None]]]:
+        """Each sample of a task with its position and the responses to its requests, in the order of asking."""
+        position = 0
+        query = "SELECT position, body FROM samples WHERE task = ? AND position > ? ORDER BY position LIMIT ?"
+        while page := self._db.execute(query, (task, position, PAGE)).fetchall():
+            replies = self._replies(page[0][0], page[-1][0])
+            for position, body in page:
+                yield position, _sample(json.loads(body)), replies.get(position, [])
+
+    def _replies(self, first: int, last: int) -> dict[int, list[Response | None]]:
+        query = (
+            "SELECT sample, r.key, text, logprob, token_count, error, seconds FROM requests"
+            " LEFT JOIN responses r ON r.key = requests.key WHERE sample BETWEEN ? AND ?"
+            " ORDER BY sample, requests.position"
+        )
+        found: dict[int, list[Response | None]] = {}
+        for sample, key, *rest in self._db.execute(query, (first, last)):
+            found.setdefault(sample, []).append(Response(key, *rest) if key else None)
+        return found
+
+    def replace_scores(self, scores: Iterable[tuple[int, Score]]) -> None:
+        with self._transaction():
+            self._db.execute("DELETE FROM scores")
+            self._db.executemany(
+                "INSERT INTO scores VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    (
+                        position,
+                        s.metric,
+                        s.language,
+                        s.group,
+                        s.cluster,
+                        json.dumps(s.values),
+                        s.unscored,
+                        s.failed,
+                    )
+                    for position, s in scores
+                ),
+            )
+
+    def scores(self, task: str, metric: str) -> Iterator[Score]:
+        query = (
+            "SELECT id, s.language, grp, cluster, metric, stats, unscored, failed FROM scores s"
+            " JOIN samples ON samples.position = sample WHERE task = ? AND metric = ? ORDER BY sample"
+        )
+        for *head, stats, unscored, failed in self._db.execute(query, (task, metric)):
+            yield Score(*head, tuple(json.loads(stats)), unscored, bool(failed))
+
+    def failures(self, limit: int = 20) -> list[tuple[str, int]]:
+        """The commonest reasons of failed requests, with their counts."""
+        query = (
+            "SELECT error, COUNT(*) n FROM responses WHERE error != '' AND key IN (SELECT key FROM requests)"
+            " GROUP BY error ORDER BY n DESC, error LIMIT ?"
+        )
+        return list(self._db.execute(query, (limit,)))
+
+    # --- what is written from it ---------------------------------------------------------------------
+
+    def write_results(self, results: dict[str, Any]) -> None:
+        self._write_json("results.json", {"schema": SCHEMA, **results})
+
+    def write_samples(self, task: str, metrics: Sequence[str]) -> None:
+        """`samples/<task>.parquet`: one row a sample, with its prompt, answers and scores."""
+        import pyarrow
+        from pyarrow import parquet
+
+        schema = pyarrow.schema(
+            [(name, pyarrow.string()) for name in ("id", "language", "group", "cluster", "prompt")]
+            + [
+                (name, pyarrow.list_(pyarrow.string()))
+                for name in ("media", "references", "responses", "errors")
+            ]
+            + [("logprobs", pyarrow.list_(pyarrow.float64()))]
+            + [(metric, pyarrow.list_(pyarrow.float64())) for metric in metrics]
+            + [("unscored", pyarrow.string())]
+        )
+        file = self.folder / "samples" / f"{task.partition('@')[0]}.parquet"
+        file.parent.mkdir(exist_ok=True)
+        temporary = file.with_suffix(".tmp")
+        with parquet.ParquetWriter(temporary, schema, compression="zstd") as writer:
+            rows: list[dict[str, Any]] = []
+            for position, sample, responses in self.answered(task):
+                rows.append(self._sample_row(position, sample, responses))
+                if len(rows) >= PAGE:
+                    writer.write_table(pyarrow.Table.from_pylist(rows, schema=schema))
+                    rows = []
+            writer.write_table(pyarrow.Table.from_pylist(rows, schema=schema))
+        _sync(temporary)
+        temporary.replace(file)
+
+    def _sample_row(
+        self, position: int, sample: Sample, responses: list[Response | None]
+    ) -> dict[str, Any]:
+        scores = self._db.execute(
+            "SELECT metric, stats, unscored FROM scores WHERE sample = ?", (position,)
+        ).fetchall()
+        parts = [part for message in sample.prompt for part in message.parts]
+        return {
+            "id": sample.id,
+            "language": sample.language,
+            "group": sample.group,
+            "cluster": sample.cluster,
+            "prompt": "\n".join(part.text for part in parts if isinstance(part, Text)),
+            "media": [part.sha256 for part in parts if not isinstance(part, Text)],
+            "references": list(sample.references),
+            "responses": [response.text if response else None for response in responses],
+            "errors": [response.error if response else "not asked yet" for response in responses],
+            "logprobs": [response.logprob if response else None for response in responses],
+            "unscored": "; ".join(dict.fromkeys(unscored for _, _, unscored in scores if unscored)),
+            **{metric: json.loads(stats) or None for metric, stats, _ in scores},
+        }
+
+    def _write_json(self, name: str, content: dict[str, Any]) -> None:
+        data = json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False).encode()
+        try:
+            write_atomically(self.folder / name, data + b"\n")
+        except OSError as error:
+            raise StoreError(f"{self.folder / name}: cannot be written: {error}") from error
+
+    def _transaction(self) -> _Transaction:
+        return _Transaction(self._db, self.folder)
+
+
+class _Transaction:
+    """BEGIN ... COMMIT, or ROLLBACK on any error; SQLite's own errors become `StoreError`."""
+
+    def __init__(self, db: sqlite3.Connection, folder: Path) -> None:
+        self._db, self._folder = db, folder
+
+    def __enter__(self) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self._db.execute("COMMIT" if error is None else "ROLLBACK")
+        except sqlite3.Error as problem:
+            raise StoreError(f"{self._folder}/run.sqlite: {problem}") from problem
+        if isinstance(error, sqlite3.Error):
+            raise StoreError(f"{self._folder}/run.sqlite: {error}") from error
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Raises `StoreError` when the folder is no run."""
+    try:
+        manifest: dict[str, Any] = json.loads(
+            (folder / "manifest.json").read_text(encoding="utf-8")
+        )
+    except FileNotFoundError as error:
+        raise StoreError(f"{folder} is not a run: it has no manifest.json") from error
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{folder}/manifest.json cannot be read: {error}") from error
+    if manifest.get("schema") != SCHEMA:
+        raise StoreError(
+            f"{folder}: schema {manifest.get('schema')!r}, this towereval reads {SCHEMA}"
+        )
+    return manifest
+
+
+def _take_lock(file: Path) -> int:
+    handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        owner = os.read(handle, 200).decode(errors="replace") or "another process"
+        os.close(handle)
+        raise StoreError(f"{file.parent}: in use by {owner}") from error
+    os.ftruncate(handle, 0)
+    os.pwrite(handle, f"{socket.gethostname()} pid {os.getpid()}".encode(), 0)
+    return handle
+
+
+def _sync(file: Path) -> None:
+    with file.open("rb") as stream:
+        os.fsync(stream.fileno())
+
+
+def _clean(text: str) -> str:
+    # SQLite stores UTF-8; a lone surrogate, which some detokenizers give, has no encoding.
+    return text.encode("utf-8", errors="replace").decode()
+
+
+def _dump(value: Sample | Request) -> str:
+    content = asdict(value)
+    content["prompt"] = [
+        [message.role, [_part(part) for part in message.parts]] for message in value.prompt
+    ]
+    return json.dumps(content, ensure_ascii=True, separators=(",", ":"))
+
+
+def _part(part: Part) -> list[str]:
+    return (
+        [part.text] if isinstance(part, Text) else [type(part).__name__, part.source, part.sha256]
+    )
+
+
+def _prompt(content: list[Any]) -> Prompt:
+    kinds = {"Image": Image, "Video": Video}
+    return tuple(
+        Message(
+            role,
+            tuple(Text(part[0]) if len(part) == 1 else kinds[part[0]](*part[1:]) for part in parts),
+        )
+        for role, parts in content
+    )
+
+
+def _sample(content: dict[str, Any]) -> Sample:
+    listed = {name: tuple(content[name]) for name in ("references", "choices")}
+    return Sample(**{**content, **listed, "prompt": _prompt(content["prompt"])})
+
+
+def _request(content: dict[str, Any]) -> Request:
+    decoding = content["decoding"]
+    listed = {name: tuple(decoding[name]) for name in ("stop", "choices")}
+    return Request(
+        **{
+            **content,
+            "prompt": _prompt(content["prompt"]),
+            "decoding": Decoding(**{**decoding, **listed}),
+        }
+    )

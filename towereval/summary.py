@@ -1,0 +1,143 @@
+"""From stored responses to scores, and from scores to results: one row a number."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from towereval.errors import Unscorable
+from towereval.statistics import Estimate, Observations, estimate
+from towereval.store import Store
+from towereval.types import Metric, Response, Result, Sample, Score, Task
+
+
+def score(
+    store: Store, tasks: Sequence[Task], clean: Callable[[str], str], metrics: Sequence[str] = ()
+) -> None:
+    """Give every sample a score or a reason by each metric; `metrics` names the only ones wanted."""
+
+    def scores() -> Iterator[tuple[int, Score]]:
+        for task in tasks:
+            wanted = [m for m in task.metrics if not metrics or m.name in metrics]
+            for position, sample, responses in store.answered(task.name):
+                for metric in wanted:
+                    yield position, judge(metric, sample, responses, clean)
+
+    store.replace_scores(scores())
+
+
+def judge(
+    metric: Metric,
+    sample: Sample,
+    responses: Sequence[Response | None],
+    clean: Callable[[str], str],
+) -> Score:
+    blank = Score(sample.id, sample.language, sample.group, sample.cluster, metric.name)
+    answers: list[Response] = []
+    for response in responses:
+        if response is None or response.error:
+            reason = response.error if response else "not asked yet"
+            return replace(blank, unscored=reason, failed=True)
+        answers.append(replace(response, text=clean(response.text)))
+    try:
+        return replace(blank, values=metric.sample(sample, answers))
+    except Unscorable as reason:
+        return replace(blank, unscored=str(reason))
+
+
+@dataclass(slots=True)
+class _Cell:
+    """The scores of one language within one group, gathered compactly."""
+
+    statistics: array[float] = field(default_factory=lambda: array("d"))
+    clusters: list[str] = field(default_factory=list)
+    failed: int = 0
+    unscored: int = 0
+
+    def add(self, one: Score) -> None:
+        if one.failed:
+            self.failed += 1
+        elif one.unscored:
+            self.unscored += 1
+        else:
+            self.statistics.extend(one.values)
+            self.clusters.append(one.cluster or one.sample_id)
+
+    def observations(self) -> Observations:
+        import numpy
+
+        table = numpy.frombuffer(self.statistics, dtype=numpy.float64)
+        return Observations(table.reshape(len(self.clusters), -1), self.clusters)
+
+
+def summarize(
+    store: Store, tasks: Sequence[Task], *, split: str, run_id: str
+) -> tuple[Result, ...]:
+    """Rows per task, metric and language: each group's, the whole's, and the macro mean over languages."""
+    return tuple(
+        row
+        for task in tasks
+        for metric in task.metrics
+        for row in _rows(store, task, metric, split, run_id)
+    )
+
+
+def _rows(store: Store, task: Task, metric: Metric, split: str, run_id: str) -> Iterator[Result]:
+    groups: dict[str, dict[str, _Cell]] = {"": {}}
+    for one in store.scores(task.name, metric.name):
+        for group in {"", one.group}:
+            cells = groups.setdefault(group, {})
+            cells.setdefault(one.language, _Cell()).add(one)
+    blank = Result(
+        task=task.name,
+        variant=task.variant,
+        task_version=task.version,
+        split=split,
+        language="",
+        group="",
+        metric=metric.name,
+        value=None,
+        ci_low=None,
+        ci_high=None,
+        n=0,
+        n_failed=0,
+        n_unscored=0,
+        signature=metric.signature,
+        run_id=run_id,
+    )
+    order = {language: index for index, language in enumerate(task.languages)}
+    for group, cells in groups.items():
+        ordered = dict(sorted(cells.items(), key=lambda item: order[item[0]]))
+        yield from _group_rows(metric, ordered, replace(blank, group=group))
+
+
+def _group_rows(metric: Metric, cells: Mapping[str, _Cell], blank: Result) -> Iterator[Result]:
+    scored = {language: cell for language, cell in cells.items() if cell.clusters}
+    estimates, macro = (
+        estimate(metric, {language: cell.observations() for language, cell in scored.items()})
+        if scored
+        else ({}, None)
+    )
+    for language, cell in cells.items():
+        row = replace(blank, language=language, n_failed=cell.failed, n_unscored=cell.unscored)
+        yield _with(row, estimates[language]) if language in estimates else row
+    # A mean over fewer languages than were asked about would look like the mean over all of them.
+    if macro is not None and len(scored) == len(cells) and not blank.group:
+        yield replace(
+            _with(replace(blank, language="*"), macro),
+            n_failed=sum(cell.failed for cell in cells.values()),
+            n_unscored=sum(cell.unscored for cell in cells.values()),
+            languages=tuple(cells),
+        )
+
+
+def _with(row: Result, found: Estimate) -> Result:
+    return replace(
+        row,
+        value=found.value,
+        ci_low=found.low,
+        ci_high=found.high,
+        n=found.n,
+        note=found.method,
+    )
