@@ -94,7 +94,7 @@ def parallel(name: str, languages: int, items: int, level: Floats, sd: float) ->
 
 
 def translated(name: str, languages: int, items: int, level: Floats, sd: float) -> Layout:
-    """The same sentences of 5 to 40 words in all languages; a corpus metric, hence the jackknife."""
+    """The same sentences, of 5 to 40 words, in all languages; a corpus metric: the jackknife."""
 
     def draw(rng: np.random.Generator) -> list[Floats]:
         words = rng.integers(5, 41, items)

@@ -1,7 +1,8 @@
-"""A tiny LLaVA-NeXT (SigLIP, two-layer MLP, Gemma2) with random weights, built from code: for trying and testing.
+"""A tiny LLaVA-NeXT (SigLIP, two-layer MLP, Gemma2) with random weights, built from code: for
+trying and testing.
 
-It has TowerVision's architecture and every part of its path through the engines, and knows nothing: its scores are
-chance. Needs torch and transformers; no hub.
+It has TowerVision's architecture and every part of its path through the engines, and knows nothing:
+its scores are chance. Needs torch and transformers; no hub.
 """
 
 from __future__ import annotations
@@ -67,7 +68,8 @@ def build(folder: Path) -> None:
         raise MissingExtra("transformers", "cpu") from error
     tokenizer = _tokenizer()
     ends = {"pad_token_id": 0, "eos_token_id": 1, "bos_token_id": 2}
-    # A generator of its own would not reach the modules' initialisation: the global seed is put back.
+    # A generator of its own would not reach the modules' initialisation: the global seed is put
+    # back.
     state = torch.random.get_rng_state()
     torch.manual_seed(0)
     try:
@@ -125,7 +127,7 @@ def _config(ends: Mapping[str, int]) -> Any:
 
 
 def _spread(model: Any) -> None:
-    """Weights that make answers differ: the default initialisation gives one token again and again."""
+    """Weights that make answers differ: the default ones give one token again and again."""
     import torch
 
     with torch.no_grad():
@@ -185,7 +187,9 @@ def _processor(tokenizer: Any) -> Any:
 
 
 def _siglip_names(file: Path) -> None:
-    """transformers 5 drops `vision_model.` from SigLIP's names; vLLM 0.32 wants it, as all hub checkpoints have it."""
+    """transformers 5 drops `vision_model.` from SigLIP's names; vLLM 0.32 wants it, as all hub
+    checkpoints have it.
+    """
     from safetensors.torch import load_file, save_file
 
     tower, old = "vision_tower.", "vision_tower.vision_model."

@@ -1,9 +1,11 @@
 """ALM-Bench: multiple-choice questions about pictures of a country's culture, in 23 languages.
 
-https://huggingface.co/datasets/sonalsannigrahi/alm-bench-lang-split, derived by the TowerVision authors from
+https://huggingface.co/datasets/sonalsannigrahi/alm-bench-lang-split, derived by the TowerVision
+authors from
 https://github.com/mbzuai-oryx/ALM-Bench (CC BY-NC-SA 4.0). Options stand inside the answer:
     Translated_Answer = "Dirndl (Optionen: Dirndl, Lederhosen, Sari, Kimono)"
-`towervision` asks for a letter after "Final Answer:" (their last prompt, deep-spin/lmms-eval a98cfe3d);
+`towervision` asks for a letter after "Final Answer:" (their last prompt, deep-spin/lmms-eval
+a98cfe3d);
 `towervision-text` asks for the option's text and compares it exactly (their logged runs of 2025).
 """
 
@@ -55,10 +57,13 @@ SPLITS = {
     "fi": ("Finnish", "Finland"),
 }
 ASK = (
-    "For the given Multiple Choice Question Answer below, analyze the question and answer strictly from one of the"
-    " options below."
+    "For the given Multiple Choice Question Answer below, analyze the question and answer strictly"
+    " from one of the options below."
 )
-ASK_LETTER = f"{ASK} End your answer with 'Final Answer: <your answer>' where <your answer> is strictly the choice letter only."
+ASK_LETTER = (
+    f"{ASK} End your answer with 'Final Answer: <your answer>' where <your answer> is strictly the"
+    " choice letter only."
+)
 ASK_TEXT = f"{ASK} Strictly answer the choice only. No additional text."
 
 
@@ -97,7 +102,9 @@ class AlmBench:
     def _question(self, language: str, row: Mapping[str, Any]) -> str:
         question, answer = row["Translated_Question"], row["Translated_Answer"]
         if self.variant == "towervision-text":
-            return alm_bench.fork_prompt(question, answer, ASK_TEXT)
+            return alm_bench.fork_prompt(
+                question, answer, ASK_TEXT, keywords=alm_bench.LOGGED_KEYWORDS
+            )
         _, choices = alm_bench.split_options(answer)
         country = SPLITS[language][1]
         lines = [f"{alm_bench.option_label(i)}) {choice}" for i, choice in enumerate(choices)]
@@ -111,7 +118,7 @@ class AlmBench:
         """The gold letter or text; none where the row's options cannot be told apart."""
         answer = row["Translated_Answer"]
         if self.variant == "towervision-text":
-            truth, _ = alm_bench.fork_split_answer_options(answer)
+            truth, _ = alm_bench.fork_split_answer_options(answer, alm_bench.LOGGED_KEYWORDS)
             return () if truth is None else (truth,)
         truth, choices = alm_bench.split_options(answer)
         try:

@@ -1,10 +1,14 @@
-"""CC-OCR's multilingual text reading, the seven languages that TowerVision reports: F1 over words or characters.
+"""CC-OCR's multilingual text reading, the seven languages that TowerVision reports: F1 over words
+or characters.
 
-https://huggingface.co/datasets/wulipc/CC-OCR (MIT), configuration multi_lan_ocr, 150 pictures a language.
+https://huggingface.co/datasets/wulipc/CC-OCR (MIT), configuration multi_lan_ocr, 150 pictures a
+language.
     {"image": "<base64>", "image_name": "German_test_0.jpg", "split": "German", "answer": "...",
-     "question": "Please output only the text content from the image without any additional descriptions ..."}
-Korean is compared by characters, the rest by words. One Portuguese picture has no answer and is left out, as the
-authors did (149 scored). Prompts end as theirs do, German differently from the others.
+     "question": "Please output only the text content from the image without any additional
+     descriptions ..."}
+Korean is compared by characters, the rest by words. One Portuguese picture has no answer and is
+left out, as the authors did (149 scored). Prompts end as theirs do, German differently from the
+others.
 """
 
 from __future__ import annotations
@@ -52,7 +56,7 @@ class CcOcr:
 
     def samples(self, source: Source, languages: Sequence[str]) -> Iterator[Sample]:
         for index, row in source.rows(DATASET):
-            language = SPLITS.get(row["split"])
+            language = SPLITS.get(row["split"], "")
             if language not in languages or row["answer"] is None:
                 continue
             image = source.image(_decoded(row["image"]))

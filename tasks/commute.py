@@ -1,12 +1,15 @@
 """CoMMuTE: which of two translations of an ambiguous sentence does the picture make likelier?
 
-https://huggingface.co/datasets/Unbabel/commute_multimodal_mt (gated), from https://github.com/MatthieuFP/CoMMuTE
-(CC BY-NC-SA 4.0 or CC BY-SA 4.0: its files disagree). Rows come in pairs: same source, other picture, translations
-swapped; so a model that does not look scores exactly 50%.
-    {"source": "I saw a bat.", "correct_translation": "J'ai vu une chauve-souris.", "incorrect_translation": "... batte."}
-Two Arabic and six Russian rows hold two equal translations: they can only tie and count as wrong, as officially.
-`official` compares the mean negative log-likelihood of the candidate as the assistant's turn. The prompt is
-Multi30K's: the official repository leaves it to the model.
+https://huggingface.co/datasets/Unbabel/commute_multimodal_mt (gated), from
+https://github.com/MatthieuFP/CoMMuTE
+(CC BY-NC-SA 4.0 or CC BY-SA 4.0: its files disagree). Rows come in pairs: same source, other
+picture, translations swapped; so a model that does not look scores exactly 50%.
+    {"source": "I saw a bat.", "correct_translation": "J'ai vu une chauve-souris.",
+    "incorrect_translation": "... batte."}
+Two Arabic and six Russian rows hold two equal translations: they can only tie and count as wrong,
+as officially.
+`official` compares the mean negative log-likelihood of the candidate as the assistant's turn. The
+prompt is Multi30K's: the official repository leaves it to the model.
 """
 
 from __future__ import annotations
@@ -53,7 +56,8 @@ class Commute:
                     prompt=(Message("user", (source.image(row["image"]), Text(ask))),),
                     references=(row["correct_translation"],),
                     choices=(row["correct_translation"], row["incorrect_translation"]),
-                    # The pair, in whatever language: half of the sources are shared between languages.
+                    # The pair, in whatever language: half of the sources are shared between
+                    # languages.
                     cluster=row["source"],
                 )
 

@@ -2,9 +2,10 @@
 
 https://huggingface.co/datasets/romrawinjp/multi30k, split test: the 1,000 of test_2016_flickr, from
 https://github.com/multi30k/dataset (Flickr30K's pictures: research and education only).
-    {"en": "A man in an orange hat starring at something.", "cs": "Muž v oranžovém klobouku na něco zírá.", ...}
-The whole answer is taken as the translation: a model that chats around it loses, as in the paper. The paper's metric,
-XCOMET-XL, is not part of this version; BLEU and chrF are sacrebleu's.
+    {"en": "A man in an orange hat starring at something.", "cs": "Muž v oranžovém klobouku na něco
+    zírá.", ...}
+The whole answer is taken as the translation: a model that chats around it loses, as in the paper.
+The paper's metric, XCOMET-XL, is not part of this version; BLEU and chrF are sacrebleu's.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
 """OCRBench: 1,000 questions about text in pictures; right when an answer is part of the reply.
 
-https://huggingface.co/datasets/echo840/OCRBench, https://github.com/Yuliang-Liu/MultimodalOCR (MIT). English.
+https://huggingface.co/datasets/echo840/OCRBench, https://github.com/Yuliang-Liu/MultimodalOCR
+(MIT). English.
     {"dataset": "IIIT5K", "question": "what is written in the image?", "answer": ["CENTRE"],
      "question_type": "Regular Text Recognition"}
-The official rule branches on the data set's name: formulas (HME100k) keep their case and lose their blanks.
+The official rule branches on the data set's name: formulas (HME100k) keep their case and lose their
+blanks.
 `towervision` is the authors' harness, which lower-cases the prediction before that branch.
 """
 

@@ -2,7 +2,8 @@
 
 https://huggingface.co/datasets/lmms-lab/textvqa, validation, 5,000 questions (CC BY 4.0). English.
     {"question": "what is the brand of this camera?", "answers": ["nous les gosses", "dakota", ...]}
-`capitalize` lower-cases all but the first letter of the question: so did the published runs. No OCR tokens are given.
+`capitalize` lower-cases all but the first letter of the question: so did the published runs. No OCR
+tokens are given.
 """
 
 from __future__ import annotations

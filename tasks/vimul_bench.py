@@ -1,10 +1,13 @@
-"""ViMUL-Bench: multiple-choice questions about clips, in 14 languages; accuracy of the chosen letter.
+"""ViMUL-Bench: multiple-choice questions about clips, in 14 languages; accuracy of the chosen
+letter.
 
-https://huggingface.co/datasets/MBZUAI/ViMUL-Bench (CC BY-SA 4.0), configurations vimulmcq_<language>. The benchmark
-publishes no scorer: `towereval` is our choice, named so. The letter is read as lmms-eval reads Video-MME's. Column
-names are those of the benchmark's lmms-eval tasks as far as they are known; where they differ the run stops and names
-the missing one. Open-ended questions (vimuloe_<language>) need a judge and are not part of this version.
-    {"mint_video_id": "videos/x.mp4", "question": "...", "option": ["A. ...", "B. ..."], "answer": "B"}
+https://huggingface.co/datasets/MBZUAI/ViMUL-Bench (CC BY-SA 4.0), configurations
+vimulmcq_<language>. The benchmark publishes no scorer: `towereval` is our choice, named so. The
+letter is read as lmms-eval reads Video-MME's. Column names are those of the benchmark's lmms-eval
+tasks as far as they are known; where they differ the run stops and names the missing one.
+Open-ended questions (vimuloe_<language>) need a judge and are not part of this version.
+    {"mint_video_id": "videos/x.mp4", "question": "...", "option": ["A. ...", "B. ..."], "answer":
+    "B"}
 """
 
 from __future__ import annotations

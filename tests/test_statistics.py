@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import scipy.stats as st
 
-from towereval.statistics import BLOCKS, MOST_DELETIONS, Estimate, Observations, estimate
+from towereval.statistics import MOST_DELETIONS, Estimate, Observations, estimate
 from towereval.types import Response, Sample
 
 
@@ -329,12 +329,21 @@ def test_few_clusters_have_a_value_and_no_interval() -> None:
     assert (mean.value, mean.low, mean.high) == (1.75 / 3, None, None)
     assert mean.method == "none: 1 clusters in yy"
     assert one(ratio(), Observations(np.ones((9, 2)), ["a"] * 9)).method == "none: 1 clusters"
+    none, mean = estimate(accuracy(), {"xx": poor["xx"], "yy": poor["yy"]})
+    assert [each.low for each in none.values()] == [None, None] and mean is not None
     five = one(accuracy(), rows([1, 0, 1, 0, 1]))
     assert five.low is not None and five.high is not None
 
 
 def test_nothing_to_estimate() -> None:
     assert estimate(accuracy(), {}) == ({}, None)
+
+
+def test_rounding_does_not_change_the_method() -> None:
+    scores = [1.0, 0.5, 1.0, 0.2, 0.9, 1.0]
+    exact, rounded = one(accuracy(), rows(scores)), one(accuracy(), rows([1 + 3e-16, *scores[1:]]))
+    assert rounded.method == exact.method == "wilson"
+    assert limits(rounded) == pytest.approx(limits(exact), rel=1e-12)
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
@@ -408,6 +417,9 @@ def test_limits_stay_on_the_scale_and_no_variation_has_none() -> None:
     perfect = one(ratio(), rows(np.full((30, 2), 9)))
     assert (perfect.value, perfect.low, perfect.high) == (100.0, None, None)
     assert perfect.method == "none: clusters do not differ"
+    smoothed = Made(lambda total, count: total[0] / (total[1] + 1e-6), mean=False)
+    assert one(smoothed, rows(np.full((30, 2), 9))).method == "none: clusters do not differ"
+    assert width(one(smoothed, rows([[9, 9]] * 9_999 + [[8, 9]]))) > 0
 
 
 def test_many_clusters_are_deleted_in_blocks() -> None:
@@ -416,9 +428,15 @@ def test_many_clusters_are_deleted_in_blocks() -> None:
     values = np.stack([rng.integers(0, 9, n), np.full(n, 9)], 1)
     metric = ratio()
     found = one(metric, rows(values))
-    assert len(metric.calls) == BLOCKS + 2
+    assert len(metric.calls) == MOST_DELETIONS + 2
     error = 100 * values[:, 0].std() / 9 / math.sqrt(n)
     assert width(found) / 2 == pytest.approx(1.96 * error, rel=0.1)
+    # Neither a trend along the names nor a rhythm in them hides in the blocks.
+    trend = one(ratio(), rows(values[np.argsort(values[:, 0])], [f"{i:05}" for i in range(n)]))
+    assert width(trend) / 2 == pytest.approx(1.96 * error, rel=0.1)
+    twice = one(ratio(), rows(np.repeat(values, 2, 0), [str(i // 2) for i in range(2 * n)]))
+    assert limits(twice) == pytest.approx(limits(found), rel=1e-12)
+    assert twice.design_effect == pytest.approx(2, rel=0.1)
     assert found.clusters == n
     # A parallel language keeps its covariance, a small one its interval.
     by_language = {"de": rows(values), "fr": rows(values), "is": rows(values[:40])}

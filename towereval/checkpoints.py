@@ -78,8 +78,9 @@ def _fetch(checkpoint: Checkpoint) -> Path:
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:160]
         raise ModelError(
-            f"model {checkpoint.repo} cannot be read from the hub ({type(error).__name__}: {reason}); connect to the"
-            " hub (HF_TOKEN for a gated one), or give the path of a local copy: --model PATH"
+            f"model {checkpoint.repo} cannot be read from the hub ({type(error).__name__}:"
+            f" {reason}); connect to the hub (HF_TOKEN for a gated one), or give a local copy:"
+            " --model PATH"
         ) from error
 
 

@@ -1,4 +1,5 @@
-"""Every error that towereval raises. The command line prints its message in one line, without a traceback.
+"""Every error that towereval raises. The command line prints its message in one line, without a
+traceback.
 
 TowerevalError
 ├── UsageError            what was asked does not exist or does not fit        (exit 2)

@@ -59,8 +59,8 @@ LANGUAGES = {
     )
 }
 
-# TowerVision (arXiv 2510.21849): footnote 2 for the twenty supported, table 11 for the rest. "Added" are
-# the supported ones outside the core.
+# TowerVision (arXiv 2510.21849): footnote 2 for the twenty supported, table 11 for the rest.
+# "Added" are the supported ones outside the core.
 GROUPS: dict[str, tuple[str, ...]] = {
     "core": ("en", "de", "nl", "pt", "ru", "zh-Hans", "zh-Hant", "es", "fr", "it"),
     "added": ("uk", "hi", "cs", "ko", "ja", "pl", "ro", "nn", "nb"),
@@ -80,8 +80,8 @@ def expand(wanted: Iterable[str]) -> tuple[str, ...]:
 def select(wanted: Iterable[str], offered: Sequence[str]) -> tuple[str, ...]:
     """The offered languages that codes or group names ask for, in the offered order.
 
-    Nothing wanted means all. Raises `UnknownName` for a code or group that is not offered; a group may hold
-    languages that are not, as long as one is.
+    Nothing wanted means all. Raises `UnknownName` for a code or group that is not offered; a group
+    may hold languages that are not, as long as one is.
     """
     chosen: set[str] = set()
     for name in wanted:

@@ -1,7 +1,7 @@
 """Finds a task or a model adapter by name: the file's stem is the name.
 
-Folders are searched in this order: those in TOWEREVAL_PATH, the checkout's, the wheel's. Listing imports nothing;
-loading imports one file.
+Folders are searched in this order: those in TOWEREVAL_PATH, the checkout's, the wheel's. Listing
+imports nothing; loading imports one file.
 """
 
 from __future__ import annotations
@@ -85,8 +85,8 @@ def adapters() -> Iterator[ModelAdapter]:
 def find_model(name: str) -> tuple[ModelAdapter, Checkpoint]:
     """The adapter and checkpoint behind a model's name, a folder's path or a hub id.
 
-    A folder or hub id is asked for in the generic way, by its processor's own chat template, unless an adapter
-    claims it: `ADAPTER:PATH` names the adapter.
+    A folder or hub id is asked for in the generic way, by its processor's own chat template, unless
+    an adapter claims it: `ADAPTER:PATH` names the adapter.
     """
     for adapter in adapters():
         if name in adapter.checkpoints:

@@ -1,6 +1,7 @@
 """The stream of a run: samples -> requests -> engine -> store -> scores -> results.
 
-Everything that a task, an adapter or an engine gives goes through the store, so each step can be stopped and taken up
+Everything that a task, an adapter or an engine gives goes through the store, so each step can be
+stopped and taken up
 again: the same plan finds the same folder and asks only what is missing.
 """
 
@@ -23,6 +24,7 @@ from towereval.data.media import DECODING
 from towereval.engines import EngineKind
 from towereval.environment import describe
 from towereval.errors import DataError, UsageError
+from towereval.export import write_samples
 from towereval.store import Store, read_manifest
 from towereval.summary import score, summarize
 from towereval.types import Model, Request, Respondent, Result, Sample, Source, Task, digest
@@ -74,7 +76,9 @@ class Silence:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Who answers: the engine and model behind `respondent`. `model` is None where answers are replayed."""
+    """Who answers: the engine and model behind `respondent`. `model` is None where answers are
+    replayed.
+    """
 
     kind: EngineKind
     model: Model | None
@@ -175,18 +179,21 @@ def collect(
 
 
 def respond(store: Store, plan: Plan, subject: Subject, listener: Listener) -> int:
-    """Ask what has no answer yet, all tasks in one stream through one engine; how many were asked."""
+    """Ask what has no answer yet, all tasks through one engine; how many were asked."""
     missing = store.count_unanswered()
     if not missing:
         return 0
     listener.stage(f"starting {subject.kind.name}", None)
     engine = engines.start(subject.kind, subject.model, plan.engine_args, plan.seed)
     listener.stage("asking", missing)
-    with closing(engine), closing(engine.run(store.unanswered())) as answers:
-        # closing commits what came last, also when the stream is broken off
-        with closing(store.add_responses(answers)) as stored:
-            for _ in stored:
-                listener.advance()
+    # Closing commits what came last, also when the stream is broken off.
+    with (
+        closing(engine),
+        closing(engine.run(store.unanswered())) as answers,
+        closing(store.add_responses(answers)) as stored,
+    ):
+        for _ in stored:
+            listener.advance()
     return missing
 
 
@@ -203,7 +210,7 @@ def publish(
     manifest = store.manifest()
     results = summarize(store, tasks, split=manifest["split"], run_id=manifest["run_id"])
     for task in tasks:
-        store.write_samples(task.name, [metric.name for metric in task.metrics])
+        write_samples(store, task.name, [metric.name for metric in task.metrics])
     store.write_results(
         {
             "run_id": manifest["run_id"],
@@ -303,7 +310,9 @@ def _manifest(plan: Plan, tasks: Sequence[Task], subject: Subject) -> dict[str, 
 
 
 def _folder(plan: Plan, manifest: Mapping[str, Any]) -> Path:
-    """The same plan and model give the same folder, so the same command resumes; `fresh` gives a new one."""
+    """The same plan and model give the same folder, so the same command resumes; `fresh` gives a
+    new one.
+    """
     identity = {
         key: manifest[key]
         for key in ("model", "split", "languages", "limit", "seed", "engine", "respondent_digest")

@@ -10,7 +10,8 @@ add up to the variance; for a mean this is CR2 (Bell & McCaffrey 2002, Pustejovs
                there are in effect; Wilson's interval of so many holds near 0 and 1 as well (Brown,
                Cai & DasGupta 2001). One language's design effect is noisy and is shrunk to a
                correlation within clusters common to all languages (Franco et al. 2019).
-  jackknife-t  Other functions of summed statistics (BLEU, chrF), and means of unbounded scores.
+  jackknife-t  Other functions of summed statistics (BLEU, chrF), and means of unbounded scores:
+               symmetric, with the degrees of freedom that CR2 would have for means.
 
 Letters after a name are an array's axes: L languages (X: L and their mean), R rows (samples) of one
 language, K statistics of a row, G clusters of one language, N cells (the G of all languages in a
@@ -34,12 +35,10 @@ FEWEST_CLUSTERS = 5
 # What is believed of the correlation within clusters before any data, worth so many errors.
 PRIOR_CORRELATION = 0.3
 PRIOR_ERRORS = 10.0
-# A deletion is a call of the metric. Above so many clusters, blocks are deleted to which the sorted
-# names are dealt in turn; their number is prime, so that regular names still reach every block.
+# A deletion is a call of the metric: more clusters than this are deleted in this many blocks.
 MOST_DELETIONS = 1_000
-BLOCKS = 997
 NORMAL = 1e9  # degrees of freedom at which Student's t is the normal distribution to eight digits
-ROUNDING = 1e-12  # a standard error below this part of the scale is none
+ROUNDING = 1e-8  # a standard error below this part of the scale is rounding, or a metric's epsilon
 ALONE = 1 + 1e-9  # the mean size of clusters up to which nothing is clustered
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -154,11 +153,10 @@ def _intervals(metric: Metric, samples: Sequence[_Sample], value_L: Floats) -> l
 
 @dataclass(frozen=True, slots=True)
 class _Spread:
-    """Variances from the clusters' influences, and how noisy they are.
+    """Variances from influences; `joint` is the mean's, where a cluster's influences add up first.
 
-    `joint` is that of the mean: what a cluster does to all languages is summed, then squared. With
-    v a variance's parts by language and A = `noise_LL`, (sum v)^2 / v'Av is Satterthwaite's degrees
-    of freedom (CR2 in closed form). `crowd_L` is the size of the average sample's cluster.
+    With v a variance's parts by language and A = `noise_LL`, (sum v)^2 / v'Av is Satterthwaite's
+    degrees of freedom (CR2 in closed form). `crowd_L` is the size of the average sample's cluster.
     """
 
     variance_L: Floats
@@ -180,25 +178,22 @@ def _spread(corpus: _Corpus, samples: Sequence[_Sample]) -> _Spread:
 
     scaled_N = share_N / np.sqrt(1 - share_N)
     noise_LL = product_LL(share_N) + product_LL(scaled_N) ** 2 - product_LL(scaled_N**2)
-    joined_C = _summed(cluster_N, influence_N) / len(samples)
-    crowd_L = _summed(language_N, share_N**2) * [len(values_RK) for values_RK, _ in samples]
-    variance_L = _summed(language_N, influence_N**2)
+    joined_C = np.bincount(cluster_N, influence_N) / len(samples)
+    n_L = np.array([len(values_RK) for values_RK, _ in samples], np.float64)
+    crowd_L = n_L * np.bincount(language_N, share_N**2)
+    variance_L = np.bincount(language_N, influence_N**2).astype(np.float64)
     return _Spread(variance_L, float(joined_C @ joined_C), noise_LL, crowd_L)
 
 
 def _deletions(corpus: _Corpus, sample: _Sample) -> tuple[Floats, Floats, Codes]:
     """Each cluster's influence on the value and share of the rows, and the clusters."""
     values_RK, (cluster_G, place_R) = sample[0], np.unique(sample[1], return_inverse=True)
-    count_G = _summed(place_R, np.ones(len(place_R)))
-    own_GK = np.column_stack([_summed(place_R, column_R) for column_R in values_RK.T])
+    count_G = np.bincount(place_R).astype(np.float64)
+    own_GK = np.stack([np.bincount(place_R, column_R) for column_R in values_RK.T], 1, dtype=float)
     total_1K, n = own_GK.sum(0, keepdims=True), len(values_RK)
     change_G = corpus(total_1K, np.array([n])) - corpus(total_1K - own_GK, n - count_G)
     # A mean changes by residual / (1 - share), and CR2 divides by the root of that only.
     return change_G * np.sqrt(1 - count_G / n), count_G / n, cluster_G
-
-
-def _summed(place_X: Codes, numbers_X: Floats) -> Floats:
-    return np.asarray(np.bincount(place_X, numbers_X), np.float64)
 
 
 def _student(freedom_X: Floats) -> Floats:
@@ -226,7 +221,6 @@ def _wilson(metric: Metric, samples: Sequence[_Sample], value_L: Floats) -> list
     clustered_L = spread.crowd_L > ALONE
     pooled = PRIOR_ERRORS + (1 / np.diag(spread.noise_LL)).sum()
     freedom_L = np.where(clustered_L, pooled, NORMAL if binary else n_L - 1)
-
     # Own variances as shrunk, covariances as estimated; never below half of the estimate.
     p, squared = p_L.mean(), len(samples) ** 2
     shrunk = (effect_L * simple_L - spread.variance_L).sum() / squared
@@ -236,8 +230,7 @@ def _wilson(metric: Metric, samples: Sequence[_Sample], value_L: Floats) -> list
         effect = (effect_L / n_L).sum() / (1 / n_L).sum()
         worth = squared / (effect_L / n_L).sum()
     v_L = binomial_L if binomial_L.any() else 1 / n_L
-    freedom = v_L.sum() ** 2 / (v_L @ spread.noise_LL @ v_L)
-    t_X = _student(np.append(freedom_L, freedom))
+    t_X = _student(np.append(freedom_L, v_L.sum() ** 2 / (v_L @ spread.noise_LL @ v_L)))
     limits_2X = metric.scale * _wilson_limits(np.append(p_L, p), np.append(worth_L, worth), t_X)
     methods = ["wilson-cluster" if each else "wilson" for each in [*clustered_L, True]]
     return list(zip(*limits_2X.tolist(), [*effect_L.tolist(), float(effect)], methods, strict=True))
@@ -273,12 +266,16 @@ def _jackknife(metric: Metric, samples: Sequence[_Sample], value_L: Floats) -> l
         return np.array([_corpus(metric, total, count) for total, count in pairs])
 
     clusters = [np.unique(cluster_R).size for _, cluster_R in samples]
-    if max(clusters) > MOST_DELETIONS:  # in every language: equal names must meet in one block
-        samples = [(values_RK, cluster_R % BLOCKS) for values_RK, cluster_R in samples]
+    if max(clusters) > MOST_DELETIONS:
+        # One seeded shuffle of the sorted names for all languages: equal names meet in one block,
+        # and no trend or rhythm of the names is balanced out of the differences between blocks.
+        names = 1 + max(int(cluster_R.max()) for _, cluster_R in samples)
+        block_C = np.random.default_rng(0).permutation(names) % MOST_DELETIONS
+        samples = [(values_RK, block_C[cluster_R]) for values_RK, cluster_R in samples]
     spread = _spread(corpus, samples)
     variance_L = simple_L = spread.variance_L
     if sum(clusters) < sum(len(values_RK) for values_RK, _ in samples):
-        simple_L = _spread(corpus, [_unclustered(*sample) for sample in samples]).variance_L
+        simple_L = np.array([_simple_variance(corpus, values_RK) for values_RK, _ in samples])
     value_X = np.append(value_L, value_L.mean())
     variance_X = np.append(variance_L, spread.joint)
     freedom = _over(variance_L.sum() ** 2, variance_L @ spread.noise_LL @ variance_L, 1)
@@ -293,8 +290,11 @@ def _jackknife(metric: Metric, samples: Sequence[_Sample], value_L: Floats) -> l
     ]
 
 
-def _unclustered(values_RK: Floats, cluster_R: Codes) -> _Sample:
-    """Every row its own cluster; too many are dealt to blocks like clusters."""
-    ordered_RK = values_RK[np.lexsort((*values_RK.T, cluster_R))]
-    row_R = np.arange(len(ordered_RK))
-    return ordered_RK, row_R % BLOCKS if len(row_R) > MOST_DELETIONS else row_R
+def _simple_variance(corpus: _Corpus, values_RK: Floats) -> float:
+    """The variance if rows were independent, from rows spread evenly over the sorted ones."""
+    n, some = len(values_RK), min(len(values_RK), MOST_DELETIONS)
+    spread_R = (np.arange(0.5, some) * n / some).astype(np.int64)
+    row_RK = values_RK[np.lexsort(values_RK.T)][spread_R]
+    total_1K = values_RK.sum(0, keepdims=True)
+    change_R = corpus(total_1K, np.array([n])) - corpus(total_1K - row_RK, np.full(some, n - 1))
+    return float(np.square(change_R).mean()) * (n - 1)

@@ -1,11 +1,13 @@
-"""A run's folder: the manifest, one SQLite file of samples, responses and scores, and what is written from it.
+"""A run's folder: the manifest, one SQLite file of samples, responses and scores, and what is
+written from it.
 
     <output>/<model>/<run_id>/manifest.json       what was asked of whom, written first
                               run.sqlite          committed as answers arrive
                               results.json        one row a number
                               samples/<task>.parquet
 
-Nothing grows with the number of samples but the file: rows are read in pages, in the order in which they are needed.
+Nothing grows with the number of samples but the file: rows are read in pages, in the order in which
+they are needed.
 """
 
 from __future__ import annotations
@@ -16,53 +18,44 @@ import os
 import socket
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from towereval.data.media import write_atomically
 from towereval.errors import StoreError
-from towereval.types import (
-    Decoding,
-    Image,
-    Message,
-    Part,
-    Prompt,
-    Request,
-    Response,
-    Sample,
-    Score,
-    Text,
-    Video,
-)
+from towereval.records import dump, load_request, load_sample
+from towereval.types import Request, Response, Sample, Score
 
 SCHEMA = 1
 PAGE = 500
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS samples (
-    position INTEGER PRIMARY KEY, task TEXT NOT NULL, id TEXT NOT NULL, language TEXT NOT NULL, body TEXT NOT NULL,
-    UNIQUE (task, language, id));
+    position INTEGER PRIMARY KEY, task TEXT NOT NULL, id TEXT NOT NULL, language TEXT NOT NULL,
+    grp TEXT NOT NULL, cluster TEXT NOT NULL, body TEXT NOT NULL, UNIQUE (task, language, id));
 CREATE TABLE IF NOT EXISTS media (ordinal INTEGER PRIMARY KEY, sha256 TEXT UNIQUE NOT NULL);
 CREATE TABLE IF NOT EXISTS requests (
     position INTEGER PRIMARY KEY, sample INTEGER NOT NULL REFERENCES samples, key TEXT NOT NULL,
     media INTEGER NOT NULL, body TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS requests_by_media ON requests (media, position);
+CREATE INDEX IF NOT EXISTS requests_by_key ON requests (key);
 CREATE INDEX IF NOT EXISTS requests_by_sample ON requests (sample);
 CREATE TABLE IF NOT EXISTS responses (
-    key TEXT PRIMARY KEY, text TEXT NOT NULL, logprob REAL, token_count INTEGER NOT NULL, error TEXT NOT NULL,
-    seconds REAL NOT NULL) WITHOUT ROWID;
+    key TEXT PRIMARY KEY, text TEXT NOT NULL, logprob REAL, token_count INTEGER NOT NULL,
+    error TEXT NOT NULL, seconds REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS scores (
-    sample INTEGER NOT NULL REFERENCES samples, metric TEXT NOT NULL, language TEXT NOT NULL, grp TEXT NOT NULL,
-    cluster TEXT NOT NULL, stats TEXT NOT NULL, unscored TEXT NOT NULL, failed INTEGER NOT NULL,
-    PRIMARY KEY (sample, metric)) WITHOUT ROWID;
+    sample INTEGER NOT NULL REFERENCES samples, metric TEXT NOT NULL, stats TEXT NOT NULL,
+    unscored TEXT NOT NULL, failed INTEGER NOT NULL, PRIMARY KEY (sample, metric)) WITHOUT ROWID;
 """
+
+# A request without an answer; an error is not an answer.
+_OPEN = "NOT EXISTS (SELECT 1 FROM responses AS r WHERE r.key = requests.key AND r.error = '')"
 
 
 class Store:
-    """An open run. One process at a time: a second one is refused with the first one's host and pid."""
+    """An open run. One process at a time: a second one is told the first one's host and pid."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -90,7 +83,7 @@ class Store:
         self._db.close()
         os.close(self._lock)
 
-    # --- manifest ------------------------------------------------------------------------------------
+    # --- manifest ---
 
     def manifest(self) -> dict[str, Any]:
         return read_manifest(self.folder)
@@ -98,10 +91,10 @@ class Store:
     def write_manifest(self, manifest: dict[str, Any]) -> None:
         self._write_json("manifest.json", {"schema": SCHEMA, **manifest})
 
-    # --- samples and requests ------------------------------------------------------------------------
+    # --- samples and requests ---
 
     def replace_samples(self, rows: Iterable[tuple[str, Sample, Sequence[Request]]]) -> None:
-        """Samples and requests as the tasks give them now; answers stay, found again by their key."""
+        """Samples and requests as the tasks give them now; answers stay, found by their key."""
         with self._transaction():
             for table in ("requests", "media", "samples"):
                 self._db.execute(f"DELETE FROM {table}")
@@ -111,8 +104,9 @@ class Store:
     def _add(self, task: str, sample: Sample, requests: Sequence[Request]) -> None:
         try:
             position = self._db.execute(
-                "INSERT INTO samples (task, id, language, body) VALUES (?, ?, ?, ?)",
-                (task, sample.id, sample.language, _dump(sample)),
+                "INSERT INTO samples (task, id, language, grp, cluster, body)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (task, sample.id, sample.language, sample.group, sample.cluster, dump(sample)),
             ).lastrowid
         except sqlite3.IntegrityError as error:
             raise StoreError(
@@ -124,7 +118,7 @@ class Store:
             self._db.execute(
                 "INSERT INTO requests (sample, key, media, body)"
                 " SELECT ?, ?, ordinal, ? FROM media WHERE sha256 = ?",
-                (position, request.key, _dump(request), sha256),
+                (position, request.key, dump(request), sha256),
             )
 
     def tasks(self) -> list[str]:
@@ -141,41 +135,31 @@ class Store:
         A key that several samples share comes once.
         """
         query = (
-            "SELECT media, position, key, body FROM requests WHERE (media, position) > (?, ?) AND NOT EXISTS"
-            " (SELECT 1 FROM responses WHERE responses.key = requests.key AND error = '')"
+            "SELECT media, position, body FROM requests"
+            f" WHERE (media, position) > (?, ?) AND {_OPEN} AND NOT EXISTS (SELECT 1 FROM requests"
+            " AS twin WHERE twin.key = requests.key AND twin.position < requests.position)"
             " ORDER BY media, position LIMIT ?"
         )
-        at, position = 0, 0
-        asked: set[str] = (
-            set()
-        )  # equal keys show equal media, so this is forgotten at each new picture
-        while page := self._db.execute(query, (at, position, PAGE)).fetchall():
-            for media, position, key, body in page:
-                if media != at:
-                    at, asked = media, set()
-                if key not in asked:
-                    asked.add(key)
-                    yield _request(json.loads(body))
+        last = (0, 0)
+        while page := self._db.execute(query, (*last, PAGE)).fetchall():
+            for *_, body in page:
+                yield load_request(body)
+            last = page[-1][:2]
 
     def count_unanswered(self) -> int:
-        query = (
-            "SELECT COUNT(DISTINCT key) FROM requests WHERE NOT EXISTS"
-            " (SELECT 1 FROM responses WHERE responses.key = requests.key AND error = '')"
-        )
+        query = f"SELECT COUNT(DISTINCT key) FROM requests WHERE {_OPEN}"
         return int(self._db.execute(query).fetchone()[0])
 
-    def count_requests(self) -> int:
-        return int(self._db.execute("SELECT COUNT(DISTINCT key) FROM requests").fetchone()[0])
-
-    # --- responses -----------------------------------------------------------------------------------
+    # --- responses ---
 
     def add_responses(
         self, responses: Iterable[Response], *, every: float = 0.5
-    ) -> Iterator[Response]:
-        """Store each response and hand it on; commit at least `every` that many seconds and at the end.
+    ) -> Generator[Response, None, None]:
+        """Store each response and hand it on; commit at least `every` that many seconds and at the
+        end.
 
-        What was handed on longer ago than that survives a kill; a failed request's error is kept until it is
-        answered.
+        What was handed on longer ago than that survives a kill; a failed request's error is kept
+        until it is answered.
         """
         batch: list[Response] = []
         committed = time.monotonic()
@@ -205,16 +189,21 @@ class Store:
         row = self._db.execute(f"SELECT {columns} FROM responses WHERE key = ?", (key,)).fetchone()
         return Response(*row) if row else None
 
-    # --- scores --------------------------------------------------------------------------------------
+    # --- scores ---
 
     def answered(self, task: str) -> Iterator[tuple[int, Sample, list[Response | None]]]:
-        """Each sample of a task with its position and the responses to its requests, in the order of asking."""
+        """Each sample of a task with its position and the responses to its requests, in the order
+        of asking.
+        """
         position = 0
-        query = "SELECT position, body FROM samples WHERE task = ? AND position > ? ORDER BY position LIMIT ?"
+        query = (
+            "SELECT position, body FROM samples WHERE task = ? AND position > ?"
+            " ORDER BY position LIMIT ?"
+        )
         while page := self._db.execute(query, (task, position, PAGE)).fetchall():
             replies = self._replies(page[0][0], page[-1][0])
             for position, body in page:
-                yield position, _sample(json.loads(body)), replies.get(position, [])
+                yield position, load_sample(body), replies.get(position, [])
 
     def _replies(self, first: int, last: int) -> dict[int, list[Response | None]]:
         query = (
@@ -231,93 +220,43 @@ class Store:
         with self._transaction():
             self._db.execute("DELETE FROM scores")
             self._db.executemany(
-                "INSERT INTO scores VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO scores (sample, metric, stats, unscored, failed)"
+                " VALUES (?, ?, ?, ?, ?)",
                 (
-                    (
-                        position,
-                        s.metric,
-                        s.language,
-                        s.group,
-                        s.cluster,
-                        json.dumps(s.values),
-                        s.unscored,
-                        s.failed,
-                    )
-                    for position, s in scores
+                    (position, one.metric, json.dumps(one.values), one.unscored, one.failed)
+                    for position, one in scores
                 ),
             )
 
     def scores(self, task: str, metric: str) -> Iterator[Score]:
         query = (
-            "SELECT id, s.language, grp, cluster, metric, stats, unscored, failed FROM scores s"
-            " JOIN samples ON samples.position = sample WHERE task = ? AND metric = ? ORDER BY sample"
+            "SELECT id, language, grp, cluster, metric, stats, unscored, failed FROM scores"
+            " JOIN samples ON samples.position = scores.sample WHERE task = ? AND metric = ?"
+            " ORDER BY scores.sample"
         )
-        for *head, stats, unscored, failed in self._db.execute(query, (task, metric)):
-            yield Score(*head, tuple(json.loads(stats)), unscored, bool(failed))
+        rows = self._db.execute(query, (task, metric))
+        for sample_id, language, group, cluster, name, stats, unscored, failed in rows:
+            values = tuple(json.loads(stats))
+            yield Score(sample_id, language, group, cluster, name, values, unscored, bool(failed))
+
+    def scores_of(self, position: int) -> dict[str, tuple[tuple[float, ...], str]]:
+        """One sample's statistics and reason for having none, by metric."""
+        query = "SELECT metric, stats, unscored FROM scores WHERE sample = ?"
+        rows = self._db.execute(query, (position,))
+        return {metric: (tuple(json.loads(stats)), why) for metric, stats, why in rows}
 
     def failures(self, limit: int = 20) -> list[tuple[str, int]]:
         """The commonest reasons of failed requests, with their counts."""
         query = (
-            "SELECT error, COUNT(*) n FROM responses WHERE error != '' AND key IN (SELECT key FROM requests)"
-            " GROUP BY error ORDER BY n DESC, error LIMIT ?"
+            "SELECT error, COUNT(*) AS n FROM responses WHERE error != ''"
+            " AND key IN (SELECT key FROM requests) GROUP BY error ORDER BY n DESC, error LIMIT ?"
         )
         return list(self._db.execute(query, (limit,)))
 
-    # --- what is written from it ---------------------------------------------------------------------
+    # --- what is written from it ---
 
     def write_results(self, results: dict[str, Any]) -> None:
         self._write_json("results.json", {"schema": SCHEMA, **results})
-
-    def write_samples(self, task: str, metrics: Sequence[str]) -> None:
-        """`samples/<task>.parquet`: one row a sample, with its prompt, answers and scores."""
-        import pyarrow
-        from pyarrow import parquet
-
-        schema = pyarrow.schema(
-            [(name, pyarrow.string()) for name in ("id", "language", "group", "cluster", "prompt")]
-            + [
-                (name, pyarrow.list_(pyarrow.string()))
-                for name in ("media", "references", "responses", "errors")
-            ]
-            + [("logprobs", pyarrow.list_(pyarrow.float64()))]
-            + [(metric, pyarrow.list_(pyarrow.float64())) for metric in metrics]
-            + [("unscored", pyarrow.string())]
-        )
-        file = self.folder / "samples" / f"{task.partition('@')[0]}.parquet"
-        file.parent.mkdir(exist_ok=True)
-        temporary = file.with_suffix(".tmp")
-        with parquet.ParquetWriter(temporary, schema, compression="zstd") as writer:
-            rows: list[dict[str, Any]] = []
-            for position, sample, responses in self.answered(task):
-                rows.append(self._sample_row(position, sample, responses))
-                if len(rows) >= PAGE:
-                    writer.write_table(pyarrow.Table.from_pylist(rows, schema=schema))
-                    rows = []
-            writer.write_table(pyarrow.Table.from_pylist(rows, schema=schema))
-        _sync(temporary)
-        temporary.replace(file)
-
-    def _sample_row(
-        self, position: int, sample: Sample, responses: list[Response | None]
-    ) -> dict[str, Any]:
-        scores = self._db.execute(
-            "SELECT metric, stats, unscored FROM scores WHERE sample = ?", (position,)
-        ).fetchall()
-        parts = [part for message in sample.prompt for part in message.parts]
-        return {
-            "id": sample.id,
-            "language": sample.language,
-            "group": sample.group,
-            "cluster": sample.cluster,
-            "prompt": "\n".join(part.text for part in parts if isinstance(part, Text)),
-            "media": [part.sha256 for part in parts if not isinstance(part, Text)],
-            "references": list(sample.references),
-            "responses": [response.text if response else None for response in responses],
-            "errors": [response.error if response else "not asked yet" for response in responses],
-            "logprobs": [response.logprob if response else None for response in responses],
-            "unscored": "; ".join(dict.fromkeys(unscored for _, _, unscored in scores if unscored)),
-            **{metric: json.loads(stats) or None for metric, stats, _ in scores},
-        }
 
     def _write_json(self, name: str, content: dict[str, Any]) -> None:
         data = json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False).encode()
@@ -383,53 +322,6 @@ def _take_lock(file: Path) -> int:
     return handle
 
 
-def _sync(file: Path) -> None:
-    with file.open("rb") as stream:
-        os.fsync(stream.fileno())
-
-
 def _clean(text: str) -> str:
     # SQLite stores UTF-8; a lone surrogate, which some detokenizers give, has no encoding.
     return text.encode("utf-8", errors="replace").decode()
-
-
-def _dump(value: Sample | Request) -> str:
-    content = asdict(value)
-    content["prompt"] = [
-        [message.role, [_part(part) for part in message.parts]] for message in value.prompt
-    ]
-    return json.dumps(content, ensure_ascii=True, separators=(",", ":"))
-
-
-def _part(part: Part) -> list[str]:
-    return (
-        [part.text] if isinstance(part, Text) else [type(part).__name__, part.source, part.sha256]
-    )
-
-
-def _prompt(content: list[Any]) -> Prompt:
-    kinds = {"Image": Image, "Video": Video}
-    return tuple(
-        Message(
-            role,
-            tuple(Text(part[0]) if len(part) == 1 else kinds[part[0]](*part[1:]) for part in parts),
-        )
-        for role, parts in content
-    )
-
-
-def _sample(content: dict[str, Any]) -> Sample:
-    listed = {name: tuple(content[name]) for name in ("references", "choices")}
-    return Sample(**{**content, **listed, "prompt": _prompt(content["prompt"])})
-
-
-def _request(content: dict[str, Any]) -> Request:
-    decoding = content["decoding"]
-    listed = {name: tuple(decoding[name]) for name in ("stop", "choices")}
-    return Request(
-        **{
-            **content,
-            "prompt": _prompt(content["prompt"]),
-            "decoding": Decoding(**{**decoding, **listed}),
-        }
-    )

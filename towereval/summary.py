@@ -15,7 +15,7 @@ from towereval.types import Metric, Response, Result, Sample, Score, Task
 def score(
     store: Store, tasks: Sequence[Task], clean: Callable[[str], str], metrics: Sequence[str] = ()
 ) -> None:
-    """Give every sample a score or a reason by each metric; `metrics` names the only ones wanted."""
+    """Give every sample a score or a reason by each metric, or by those that `metrics` names."""
 
     def scores() -> Iterator[tuple[int, Score]]:
         for task in tasks:
@@ -74,7 +74,9 @@ class _Cell:
 def summarize(
     store: Store, tasks: Sequence[Task], *, split: str, run_id: str
 ) -> tuple[Result, ...]:
-    """Rows per task, metric and language: each group's, the whole's, and the macro mean over languages."""
+    """Rows per task, metric and language: each group's, the whole's, and the macro mean over
+    languages.
+    """
     return tuple(
         row
         for task in tasks
@@ -107,7 +109,8 @@ def _rows(store: Store, task: Task, metric: Metric, split: str, run_id: str) -> 
         run_id=run_id,
     )
     order = {language: index for index, language in enumerate(task.languages)}
-    for group, cells in groups.items():
+    for group in (*sorted(groups)[1:], ""):  # the categories, then the whole
+        cells = groups[group]
         ordered = dict(sorted(cells.items(), key=lambda item: order[item[0]]))
         yield from _group_rows(metric, ordered, replace(blank, group=group))
 

@@ -1,21 +1,22 @@
 """The nouns of an evaluation and who speaks to whom. Standard library only.
 
-    task --samples--> Sample --requests--> Request --engine--> Response --metric--> Score --summary--> Result
+    task --samples--> Sample --requests--> Request --engine--> Response --metric--> Score
+    --summary--> Result
 
-A task names no model and a model adapter names no task: a request carries its whole content, so it can be
-stored, hashed, sent again and answered by any engine.
+A task names no model and a model adapter names no task: a request carries its whole content, so it
+can be stored, hashed, sent again and answered by any engine.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
-# --- what a model is shown ---------------------------------------------------------------------------
+# --- what a model is shown ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,9 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """A clip by reference. How many of its frames are shown is the model's affair (`Checkpoint.frames`)."""
+    """A clip by reference. How many of its frames are shown is the model's affair
+    (`Checkpoint.frames`).
+    """
 
     source: str
     sha256: str
@@ -68,7 +71,8 @@ class Sample:
     """One item of a benchmark.
 
     `id` is unique within task, variant and language and stable across versions.
-    `cluster` names what must be resampled together: the picture, or the item parallel across languages.
+    `cluster` names what must be resampled together: the picture, or the item parallel across
+    languages.
     """
 
     id: str
@@ -81,12 +85,14 @@ class Sample:
     meta: Mapping[str, str] = field(default_factory=dict)
 
 
-# --- what is asked and answered ----------------------------------------------------------------------
+# --- what is asked and answered ---
 
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """What the task asks is what the engine gets; nothing is taken from a model's generation config but its end tokens."""
+    """What the task asks is what the engine gets; nothing is taken from a model's generation config
+    but its end tokens.
+    """
 
     max_tokens: int
     temperature: float = 0.0
@@ -99,7 +105,8 @@ class Decoding:
 class Request:
     """A prompt to be answered or, with a `continuation`, a text whose log-probability is asked.
 
-    `respondent` is the digest of everything on the model's side that can change the answer (`Respondent.digest`).
+    `respondent` is the digest of everything on the model's side that can change the answer
+    (`Respondent.digest`).
     """
 
     sample_id: str
@@ -110,7 +117,9 @@ class Request:
 
     @property
     def key(self) -> str:
-        """Hash of all content: equal keys mean equal questions to equal models. A file's path is not content."""
+        """Hash of all content: equal keys mean equal questions to equal models. A file's path is
+        not content.
+        """
         return digest(
             [self.respondent, _content(self.prompt), asdict(self.decoding), self.continuation]
         )
@@ -126,8 +135,8 @@ class Request:
 class Response:
     """An answer, or the reason why there is none: a failed request is never "" and never a score.
 
-    `logprob` (natural log, summed) and `token_count` are those of the continuation when one was asked,
-    else `token_count` counts the generated tokens.
+    `logprob` (natural log, summed) and `token_count` are those of the continuation when one was
+    asked, else `token_count` counts the generated tokens.
     """
 
     key: str
@@ -138,15 +147,15 @@ class Response:
     seconds: float = 0.0
 
 
-# --- what is scored ----------------------------------------------------------------------------------
+# --- what is scored ---
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
     """One metric's statistics of one sample; they add up, so any subset or resample has a value.
 
-    `unscored` is the reason why there are none. `failed` tells a failed request from a sample that the metric
-    cannot judge.
+    `unscored` is the reason why there are none. `failed` tells a failed request from a sample that
+    the metric cannot judge.
     """
 
     sample_id: str
@@ -160,7 +169,8 @@ class Score:
 
 
 class Metric(Protocol):
-    """`mean`: the corpus value is the mean of one statistic, else any function of the summed statistics.
+    """`mean`: the corpus value is the mean of one statistic, else any function of the summed
+    statistics.
 
     `scale` is the best possible value: 1 for accuracies and F1, 100 for BLEU and chrF.
     """
@@ -175,13 +185,15 @@ class Metric(Protocol):
     def mean(self) -> bool: ...
 
     def sample(self, sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
-        """Statistics of one sample, whose responses come in the order of its requests. Raises `Unscorable`."""
+        """Statistics of one sample, whose responses come in the order of its requests. Raises
+        `Unscorable`.
+        """
 
     def corpus(self, total: Sequence[float], count: int) -> float:
         """The value of `count` >= 1 samples whose statistics sum to `total`."""
 
 
-# --- what a benchmark is -----------------------------------------------------------------------------
+# --- what a benchmark is ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +217,9 @@ class Source(Protocol):
         """Rows with their index in the split. Raises `DataError`."""
 
     def image(self, value: object) -> Image:
-        """The picture in a row's field: bytes, base64, a hub image field or a path. Raises `DataError`."""
+        """The picture in a row's field: bytes, base64, a hub image field or a path. Raises
+        `DataError`.
+        """
 
     def video(self, value: object) -> Video:
         """The clip in a row's field: a path within the data set. Raises `DataError`."""
@@ -236,7 +250,7 @@ class Task(Protocol):
     def requests(self, sample: Sample) -> Iterator[Request]: ...
 
 
-# --- what a model is ---------------------------------------------------------------------------------
+# --- what a model is ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +273,7 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """Messages as the chat template wants them, and the media in the order of their placeholders."""
+    """Messages as the chat template wants them, and media in the order of their placeholders."""
 
     messages: tuple[Mapping[str, Any], ...]
     images: tuple[Image | Frame, ...] = ()
@@ -268,7 +282,9 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A checkpoint's folder as the engine shall load it, and what was changed to get there, one sentence each."""
+    """A checkpoint's folder as the engine shall load it, and what was changed to get there, one
+    sentence each.
+    """
 
     folder: Path
     changes: tuple[str, ...] = ()
@@ -290,12 +306,16 @@ class ModelAdapter(Protocol):
         """An answer as it is scored. Stored answers are raw."""
 
     def prepare(self, folder: Path | None, cache: Path) -> Prepared:
-        """Mend a downloaded checkpoint where today's libraries would read it wrongly. Raises `ModelError`."""
+        """Mend a downloaded checkpoint where today's libraries would read it wrongly. Raises
+        `ModelError`.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A checkpoint found, prepared and ready for an engine. `digest` is of its files, or the hub's commit."""
+    """A checkpoint found, prepared and ready for an engine. `digest` is of its files, or the hub's
+    commit.
+    """
 
     name: str
     adapter: ModelAdapter
@@ -308,14 +328,15 @@ class Model:
 class Engine(Protocol):
     """Answers requests, in any order, looking ahead a bounded number of them.
 
-    Capabilities: "generate", "score" (log-probability of a continuation), "choices" (constrained decoding).
-    Raises `EngineError` when it can answer no more; what one request does wrong is that response's error.
+    Capabilities: "generate", "score" (log-probability of a continuation), "choices" (constrained
+    decoding). Raises `EngineError` when it can answer no more; what one request does wrong is that
+    response's error.
     """
 
     @property
     def capabilities(self) -> frozenset[str]: ...
 
-    def run(self, requests: Iterable[Request]) -> Iterator[Response]: ...
+    def run(self, requests: Iterable[Request]) -> Generator[Response, None, None]: ...
 
     def close(self) -> None: ...
 
@@ -337,16 +358,19 @@ class Respondent:
         return digest(asdict(self))
 
 
-# --- what is published -------------------------------------------------------------------------------
+# --- what is published ---
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
     """One leaderboard row.
 
-    language "*" is the unweighted mean over `languages`; group "" is the whole, else a category or track.
-    `value` and the 95% interval are None where nothing could be scored or too few clusters carry an interval.
-    `n` samples are scored, `n_failed` had a failed request, `n_unscored` were answered but cannot be judged.
+    language "*" is the unweighted mean over `languages`; group "" is the whole, else a category or
+    track.
+    `value` and the 95% interval are None where nothing could be scored or too few clusters carry an
+    interval.
+    `n` samples are scored, `n_failed` had a failed request, `n_unscored` were answered but cannot
+    be judged.
     """
 
     task: str

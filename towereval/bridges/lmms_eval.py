@@ -1,7 +1,8 @@
 """lmms-eval's sample logs as a run: their answers, our metrics.
 
-A log has the data set's rows and the answers, but no pictures. Each row goes through our own task, whose prompt is
-compared with the one that was logged: an answer to another question is no answer to ours.
+A log has the data set's rows and the answers, but no pictures. Each row goes through our own task,
+whose prompt is compared with the one that was logged: an answer to another question is no answer to
+ours.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ def import_logs(folder: Path, *, model: str, output: Path) -> Imported:
         for _ in store.add_responses(_responses(logs, digest(respondent), different)):
             pass
         notices += [
-            f"{name}: {count} logged prompts differ from ours; their answers are scored all the same"
+            f"{name}: {count} logged prompts differ from ours; their answers are scored as they are"
             for name, count in different.items()
         ]
         results = publish(store, tasks, str, Silence())

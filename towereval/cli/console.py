@@ -14,12 +14,16 @@ from towereval.types import Result
 
 
 class Progress:
-    """A `run.Listener`: one line that is overwritten in a terminal, a line every ten seconds in a log."""
+    """A `run.Listener`: one line that is overwritten in a terminal, a line every ten seconds in a
+    log.
+    """
 
     def __init__(self) -> None:
         self.terminal = sys.stderr.isatty()
         self.every = 0.2 if self.terminal else 10.0
-        self.name, self.total, self.done = "", None, 0
+        self.name = ""
+        self.total: int | None = None
+        self.done = 0
         self.began = self.shown = time.monotonic()
 
     def stage(self, name: str, total: int | None) -> None:

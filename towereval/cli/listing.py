@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -47,6 +48,6 @@ def models(name: Annotated[str, typer.Argument(help="Show this one.")] = "") -> 
         print(f"  {label}: {value}")
 
 
-def _list(files: dict[str, plugins.Path]) -> None:
+def _list(files: dict[str, Path]) -> None:
     for name, file in files.items():
         print(f"{name:14} {plugins.summary(file)}")

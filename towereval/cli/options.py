@@ -17,7 +17,9 @@ def names(text: str) -> tuple[str, ...]:
 
 
 def pairs(texts: Iterable[str], option: str) -> dict[str, str]:
-    """`k=v,l=w`, the option given once or several times. A comma inside a value: give the option again."""
+    """`k=v,l=w`, the option given once or several times. A comma inside a value: give the option
+    again.
+    """
     found: dict[str, str] = {}
     for text in texts:
         key = ""
@@ -35,7 +37,9 @@ def values(texts: Iterable[str], option: str) -> dict[str, Any]:
 
 
 def from_file(file: Path, known: Iterable[str]) -> dict[str, Any]:
-    """Options of `run` by their long names from a TOML file; what the command line says wins over it."""
+    """Options of `run` by their long names from a TOML file; what the command line says wins over
+    it.
+    """
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

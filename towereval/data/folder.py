@@ -1,4 +1,5 @@
-"""Rows from a local folder in the data set's own columns: parquet, JSONL with media files, or `save_to_disk`.
+"""Rows from a local folder in the data set's own columns: parquet, JSONL with media files, or
+`save_to_disk`.
 
 A split's files are looked for under these names, `config/` first where the data set has one:
 `<split>.jsonl`, `<split>.parquet`, `<split>-*.parquet`, each also below `data/`.

@@ -56,25 +56,29 @@ class HubSource:
                 self.commits[dataset.repo] = str(info.sha)
             except OfflineModeIsEnabled:
                 self.commits[dataset.repo] = dataset.revision
-            except Exception as error:  # noqa: BLE001 the client lets errors of its HTTP library through
+            except Exception as error:  # the client lets errors of its HTTP library through
                 raise self._unavailable(dataset, error) from error
         return self.commits[dataset.repo]
 
     def _check_commit(
         self, dataset: Dataset, asked: str, cached: Sequence[Mapping[str, str]]
     ) -> None:
-        """`load_dataset` falls back to whatever commit is cached, silently (huggingface/datasets#7928)."""
+        """`load_dataset` falls back to whatever commit is cached, silently
+        (huggingface/datasets#7928).
+        """
         found = {Path(file["filename"]).parent.name for file in cached}
         if re.fullmatch("[0-9a-f]{40}", asked) and found - {asked}:
             raise DataError(
-                f"data set {dataset.repo}: wanted commit {asked}, the cache gave {', '.join(found)};"
-                " try again when the hub can be reached"
+                f"data set {dataset.repo}: wanted commit {asked}, the cache gave"
+                f" {', '.join(found)}; try again when the hub can be reached"
             )
         if len(found) == 1:
             self.commits[dataset.repo] = found.pop()
 
     def _with_clips(self, dataset: Dataset, row: dict[str, Any]) -> dict[str, Any]:
-        """Clips that a row names by their path in the repository are downloaded when they are needed."""
+        """Clips that a row names by their path in the repository are downloaded when they are
+        needed.
+        """
         from huggingface_hub import hf_hub_download
 
         for column in dataset.media:
@@ -91,6 +95,7 @@ class HubSource:
     def _unavailable(self, dataset: Dataset, error: Exception) -> DataError:
         reason = " ".join(str(error).split())[:160]
         return DataError(
-            f"data set {dataset.repo} cannot be read from the hub ({type(error).__name__}: {reason}); connect to"
-            f" the hub (HF_TOKEN for a gated one), or give a local copy: --data {self.task}=PATH"
+            f"data set {dataset.repo} cannot be read from the hub ({type(error).__name__}:"
+            f" {reason}); connect to the hub (HF_TOKEN for a gated one), or give a local copy:"
+            f" --data {self.task}=PATH"
         )

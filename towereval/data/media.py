@@ -1,4 +1,5 @@
-"""Pictures and clips: kept by the hash of their encoded bytes, decoded only when an engine needs them.
+"""Pictures and clips: kept by the hash of their encoded bytes, decoded only when an engine needs
+them.
 
 Decoding is safe: no network protocol, no picture of more than MAX_PIXELS, no half-read file.
 """
@@ -7,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image as Picture
 
-# Part of every request's key: moves when the same bytes would decode to other pixels or other frames.
+# Part of every request's key: moves when the same bytes would decode to other pixels or other
+# frames.
 DECODING = "rgb-exif-1"
 MAX_PIXELS = 200_000_000
 
@@ -36,7 +38,9 @@ class Clip:
 
 
 def cache_folder() -> Path:
-    """Where towereval keeps pictures and prepared checkpoints: TOWEREVAL_CACHE, else ~/.cache/towereval."""
+    """Where towereval keeps pictures and prepared checkpoints: TOWEREVAL_CACHE, else
+    ~/.cache/towereval.
+    """
     return Path(os.environ.get("TOWEREVAL_CACHE") or Path.home() / ".cache" / "towereval")
 
 
@@ -59,22 +63,22 @@ def video_file(file: Path) -> Video:
 
 
 def write_atomically(file: Path, data: bytes) -> None:
-    """Write to a temporary name beside the file, sync, rename: a reader sees all of it or nothing."""
+    """Write to a temporary name, sync, rename: a reader sees all of the file or nothing."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    temporary = file.with_name(f".{file.name}.{os.getpid()}.{threading.get_ident()}")
     try:
-        with os.fdopen(handle, "wb") as stream:
+        with temporary.open("wb") as stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        Path(temporary).replace(file)
+        temporary.replace(file)
     except OSError:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
 def decode_image(image: Image) -> Picture:
-    """The picture upright and in RGB. Raises `DataError` naming the file and what is wrong with it."""
+    """The picture upright and in RGB. Raises `DataError` naming the file and its fault."""
     from PIL import Image as pil
     from PIL import ImageOps, UnidentifiedImageError
 
@@ -87,7 +91,8 @@ def decode_image(image: Image) -> Picture:
             if picture.width * picture.height > MAX_PIXELS:
                 size = f"{picture.width}x{picture.height}"
                 raise DataError(f"{image.source}: {size} is more than {MAX_PIXELS} pixels")
-            # As `datasets` does: a camera's orientation tag is applied before a model sees the picture.
+            # As `datasets` does: a camera's orientation tag is applied before a model sees the
+            # picture.
             return ImageOps.exif_transpose(picture).convert("RGB")
     except UnidentifiedImageError as error:
         raise DataError(f"{image.source}: not a picture that Pillow can read") from error
@@ -112,9 +117,11 @@ def decode_frames(images: tuple[Image | Frame, ...]) -> list[Picture]:
 
 
 def decode_video(video: Video, count: int) -> Clip:
-    """`count` frames at uniform distance, first and last included, as the TowerVision authors sample them.
+    """`count` frames at uniform distance, first and last included, as the TowerVision authors
+    sample them.
 
-    Source: np.linspace(0, n - 1, count) in their lmms-eval fork (arXiv 2510.21849, section 4). Raises `DataError`.
+    Source: np.linspace(0, n - 1, count) in their lmms-eval fork (arXiv 2510.21849, section 4).
+    Raises `DataError`.
     """
     try:
         import av

@@ -1,6 +1,7 @@
 """Engines answer requests; they know no task and no model by name.
 
-This module says what there is without importing any of it: an engine's own module loads torch and more.
+This module says what there is without importing any of it: an engine's own module loads torch and
+more.
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ def find(name: str) -> EngineKind:
 
 
 def versions(kind: EngineKind) -> dict[str, str]:
-    """Installed versions of the engine's packages, found without importing them. Raises `MissingExtra`."""
+    """Installed versions of the engine's packages, found without importing them. Raises
+    `MissingExtra`.
+    """
     found = {}
     for group in kind.packages:
         installed = [name for name in group if _version(name)]

@@ -1,4 +1,4 @@
-"""From a request to token ids, pictures and clips: what every engine that holds a model does first."""
+"""From a request to token ids, pictures and clips: what engines that hold a model do first."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ class Decoded:
 class Encoded:
     """The prompt as the chat template gives it, media placeholders not yet expanded.
 
-    `text` and `token_ids` end with the continuation, whose tokens are the last `continuation_tokens`.
+    `text` and `token_ids` end with the continuation, whose tokens are the last
+    `continuation_tokens`.
     """
 
     text: str
@@ -67,8 +68,8 @@ class PromptEncoder:
         whole = text + (continuation or "")
         # The template writes bos itself: letting the tokenizer add special tokens would give two.
         encoding = self.tokenizer(whole, add_special_tokens=False, return_offsets_mapping=True)
-        # Tokens are counted in the whole text, since a tokenizer may merge across the prompt's end; a token that
-        # straddles it belongs to the continuation.
+        # Tokens are counted in the whole text, since a tokenizer may merge across the prompt's end;
+        # a token that straddles it belongs to the continuation.
         tail = sum(1 for _, end in encoding["offset_mapping"] if end > len(text))
         return Encoded(whole, list(encoding["input_ids"]), tail)
 
@@ -121,7 +122,9 @@ def decode_ahead(
 
 
 def video_metadata(clip: Clip) -> dict[str, Any]:
-    """What processors with a sense of time (Qwen2.5-VL) must be told, or they assume another frame rate."""
+    """What processors with a sense of time (Qwen2.5-VL) must be told, or they assume another frame
+    rate.
+    """
     fps = clip.fps or 1.0
     return {
         "fps": fps,

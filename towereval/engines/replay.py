@@ -1,11 +1,12 @@
 """Answers from a run that was recorded before: `--engine replay --engine-args run=PATH`.
 
-The answers are the recorded model's, found by the request's key; a request that was not asked then is an error.
+The answers are the recorded model's, found by the request's key; a request that was not asked then
+is an error.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ class ReplayEngine:
     def __init__(self, folder: Path) -> None:
         self.store = Store(folder)
 
-    def run(self, requests: Iterable[Request]) -> Iterator[Response]:
+    def run(self, requests: Iterable[Request]) -> Generator[Response, None, None]:
         for request in requests:
             response = self.store.response(request.key)
             yield response or Response(request.key, error="this request is not in the recorded run")

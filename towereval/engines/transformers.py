@@ -6,7 +6,7 @@ Legend: B batch, S sequence (padding, prompt with expanded media, continuation),
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby, islice
 from typing import Any
@@ -21,8 +21,8 @@ from towereval.types import Decoding, Model, Request, Response
 
 BATCH_SIZE = 8
 
-# These classes put a head of their own on Gemma2's trunk and leave out its final softcap, which vLLM applies: the
-# order of the tokens is the same, log-probabilities are not.
+# These classes put a head of their own on Gemma2's trunk and leave out its final softcap, which
+# vLLM applies: the order of the tokens is the same, log-probabilities are not.
 _WITHOUT_SOFTCAP = ("llava", "llava_next", "llava_next_video", "llava_onevision")
 
 
@@ -54,7 +54,7 @@ class TransformersEngine:
         self.network = network.to(self.device).eval()
         torch.manual_seed(seed)
 
-    def run(self, requests: Iterable[Request]) -> Iterator[Response]:
+    def run(self, requests: Iterable[Request]) -> Generator[Response, None, None]:
         ahead = decode_ahead(self.model, requests)
         kinds = groupby(ahead, key=lambda d: (d.request.continuation is None, d.request.decoding))
         for (generated, decoding), group in kinds:
@@ -71,7 +71,9 @@ class TransformersEngine:
         batch: Sequence[Decoded],
         answer: Callable[[Sequence[Decoded], Sequence[Encoded]], list[Response]],
     ) -> Iterator[Response]:
-        """Answer a batch; one that fails is tried request by request, so that no request fails another."""
+        """Answer a batch; one that fails is tried request by request, so that no request fails
+        another.
+        """
         yield from (Response(d.request.key, error=d.error) for d in batch if d.error)
         good = [decoded for decoded in batch if not decoded.error]
         if not good:
@@ -152,7 +154,9 @@ class TransformersEngine:
         return responses
 
     def _decoding(self, decoding: Decoding) -> GenerationConfig:
-        """The task's settings and the model's end tokens; its own habits (top-k, penalties) stay out."""
+        """The task's settings and the model's end tokens; its own habits (top-k, penalties) stay
+        out.
+        """
         own = self.network.generation_config
         return GenerationConfig(
             max_new_tokens=decoding.max_tokens,

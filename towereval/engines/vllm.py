@@ -1,13 +1,15 @@
-"""vLLM, in this process: requests are fed to the running engine, pictures are handed over as pixels.
+"""vLLM, in this process: requests are fed to the running engine, pictures are handed over as
+pixels.
 
-The engine never waits for a batch to close: `window` requests are inside it, and each answer lets one in.
+The engine never waits for a batch to close: `window` requests are inside it, and each answer lets
+one in.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from towereval.engines import KINDS
@@ -33,7 +35,7 @@ class VllmEngine:
         self.encoder = PromptEncoder(model)
         self.llm = _load(model, engine_args, seed)
 
-    def run(self, requests: Iterable[Request]) -> Iterator[Response]:
+    def run(self, requests: Iterable[Request]) -> Generator[Response, None, None]:
         ahead = decode_ahead(self.model, requests, workers=max(2, (os.cpu_count() or 2) // 2))
         running: dict[str, tuple[Request, Encoded, float]] = {}
         more = True
@@ -132,7 +134,8 @@ def _prompt(decoded: Decoded, encoded: Encoded) -> dict[str, Any]:
         data["video"] = [(clip.frames_THWC, video_metadata(clip)) for clip in decoded.videos]
     if data:
         prompt["multi_modal_data"] = data
-        # Content hashes are vLLM's cache keys: a picture is processed once however many ask about it.
+        # Content hashes are vLLM's cache keys: a picture is processed once however many ask about
+        # it.
         prompt["multi_modal_uuids"] = {
             "image": [_uuid(image) for image in decoded.rendered.images],
             "video": [f"{clip.sha256}/{len(decoded.videos)}" for clip in decoded.rendered.videos],

@@ -1,7 +1,8 @@
 """Folds the results of many runs into one leaderboard.
 
-A line is a task, variant, version, split, metric signature, language and group: what differs in any of these is not
-comparable and never shares a line. Of several runs of a model the newest speaks; a run cut short by --limit does not.
+A line is a task, variant, version, split, metric signature, language and group: what differs in any
+of these is not comparable and never shares a line. Of several runs of a model the newest speaks; a
+run cut short by --limit does not.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from towereval.data.media import write_atomically
 from towereval.errors import StoreError, UsageError
@@ -90,9 +92,9 @@ def _order(line: Result) -> tuple[object, ...]:
     return (line.task, line.variant, line.split, line.metric, line.group, last, line.language)
 
 
-def _read(file: Path) -> dict[str, object]:
+def _read(file: Path) -> dict[str, Any]:
     try:
-        content: dict[str, object] = json.loads(file.read_text(encoding="utf-8"))
+        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise StoreError(f"{file} cannot be read: {error}") from error
     if content.get("schema") != SCHEMA:

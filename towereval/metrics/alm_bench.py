@@ -35,11 +35,12 @@ _COMMA_BEFORE_CAPITAL = re.compile(r"[、，,](?=\s*[A-ZА-ЯЇЄІ])")
 
 # The first runs: ASCII punctuation only, and "choix" only with a blank, so "(choix: a, b)" and a
 # no-break blank are handled as they were then.
-_FORK_KEYWORDS = (
+FORK_KEYWORDS = (
     *("Options", "Opties", "옵션", "选项", "Opciones", "opzioni", "Варианты", "choix ", "Opções"),
     "Optionen",
 )
-_FORK_OPTIONS = re.compile(rf"(.*?)\s*\((?:{'|'.join(_FORK_KEYWORDS)}):\s*(.*?)\)", re.IGNORECASE)
+# The runs of September 2025, whose logs are public, knew five more.
+LOGGED_KEYWORDS = (*FORK_KEYWORDS, "선택", "선택사항", "선택 ", "Zutaten", "Auswahl")
 
 
 def split_options(answer: str) -> tuple[str, tuple[str, ...]]:
@@ -73,18 +74,27 @@ def option_label(index: int) -> str:
     return letter if index < 26 else option_label(index // 26 - 1) + letter
 
 
-def fork_split_answer_options(answer: str) -> tuple[str | None, str | None]:
+def fork_split_answer_options(
+    answer: str, keywords: Sequence[str] = FORK_KEYWORDS
+) -> tuple[str | None, str | None]:
     """The true answer and the options one a line, or two Nones, of TowerVision's first runs.
 
     A number such as 1,000 is cut at its comma.
     """
-    found = _FORK_OPTIONS.fullmatch(answer.strip())
+    options = rf"(.*?)\s*\((?:{'|'.join(keywords)}):\s*(.*?)\)"
+    found = re.fullmatch(options, answer.strip(), re.IGNORECASE)
     return (found[1], re.sub(r"\s*,\s*", "\n", found[2])) if found else (None, None)
 
 
-def fork_prompt(question: str, answer: str, pre_prompt: str, post_prompt: str = "") -> str:
+def fork_prompt(
+    question: str,
+    answer: str,
+    pre_prompt: str,
+    post_prompt: str = "",
+    keywords: Sequence[str] = FORK_KEYWORDS,
+) -> str:
     """Where no options are found, the first runs asked the model to choose from the word "None"."""
-    _, options = fork_split_answer_options(answer)
+    _, options = fork_split_answer_options(answer, keywords)
     return f"{pre_prompt} {question}\n{options}{post_prompt}"
 
 

@@ -6,13 +6,13 @@ TEDS: X. Zhong et al., Image-based table recognition: data, model, and evaluatio
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from towereval.errors import MissingExtra, Unscorable
+from towereval.errors import Unscorable
+from towereval.metrics.extras import extra_module
 from towereval.metrics.spans import replace_spans
 from towereval.metrics.trees import Node, levenshtein, tree_edit_distance
 from towereval.types import Response, Sample
@@ -147,10 +147,7 @@ _HALF_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 
 def _table(markup: str) -> Any:
     """The first table as lxml reads it, None where there is none."""
-    try:
-        html = importlib.import_module("lxml.html")
-    except ImportError as error:
-        raise MissingExtra("lxml", "metrics") from error
+    html = extra_module("lxml.html")
     parser = html.HTMLParser(remove_comments=True, encoding="utf-8")
     markup = f"<html><body>{markup.translate(_HALF_WIDTH)}</body></html>"
     try:

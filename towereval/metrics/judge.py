@@ -1,13 +1,14 @@
 """Reading a language model's verdicts as Video-ChatGPT does.
 
-Rule: https://github.com/mbzuai-oryx/Video-ChatGPT, quantitative_evaluation. ViMUL-Bench is by the same
-group, but its own scorer is unpublished: this is not it.
+Rule: https://github.com/mbzuai-oryx/Video-ChatGPT, quantitative_evaluation. ViMUL-Bench is by the
+same group, but its own scorer is unpublished: this is not it.
 """
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from typing import Any
 
 from towereval.errors import Unscorable
 
@@ -31,9 +32,9 @@ def judged_accuracy(verdicts: Sequence[str]) -> tuple[float, float, int]:
     return yes / (yes + no), sum(scores) / len(scores), len(read)
 
 
-def _literal(text: str) -> dict[str, object] | None:
+def _literal(text: str) -> dict[str, Any] | None:
     try:
-        verdict: dict[str, object] = ast.literal_eval(text)
+        verdict: dict[str, Any] = ast.literal_eval(text)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return None
     return verdict

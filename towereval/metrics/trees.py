@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Generic, TypeVar
 
-from towereval.errors import MissingExtra, Unscorable
+from towereval.errors import Unscorable
+from towereval.metrics.extras import extra_module
 
 Label = TypeVar("Label")
 
@@ -47,10 +48,9 @@ class _Postorder(Generic[Label]):
 @cache
 def levenshtein() -> Callable[[Sequence[str], Sequence[str]], int]:
     """The same distance of two strings."""
-    try:
-        from rapidfuzz.distance.Levenshtein import distance
-    except ImportError as error:
-        raise MissingExtra("rapidfuzz", "metrics") from error
+    distance: Callable[[Sequence[str], Sequence[str]], int] = extra_module(
+        "rapidfuzz.distance.Levenshtein"
+    ).distance
     return distance
 
 
