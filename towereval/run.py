@@ -243,6 +243,7 @@ def _subject(plan: Plan, tasks: Sequence[Task]) -> Subject:
         engine_args={
             "images": checkpoint.images,
             "frames": checkpoint.frames,
+            "frame_size": checkpoint.frame_size,
             **checkpoint.engine_args,
             **plan.engine_args,
         },

@@ -255,7 +255,8 @@ class Task(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """`images`: most pictures in one prompt; `frames`: how many frames of a clip are shown.
+    """`images`: most pictures in one prompt; `frames`: how many frames of a clip are shown, and
+    `frame_size` their longer side in pixels where a picture model is shown them (0: as they are).
 
     `repo` "" means that the adapter builds the weights itself.
     """
@@ -268,6 +269,7 @@ class Checkpoint:
     reads_video: bool = False
     images: int = 1
     frames: int = 8
+    frame_size: int = 0
     engine_args: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
 import time
+import warnings
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
@@ -53,6 +56,13 @@ class Progress:
             print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
         else:
             print(line, file=sys.stderr, flush=True)
+
+
+def quiet_libraries() -> None:
+    """Engines load loudly: what they warn of is theirs to mend, and hides what a user must see."""
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    warnings.simplefilter("ignore")
+    logging.getLogger("torch").setLevel(logging.ERROR)
 
 
 def show_results(results: Sequence[Result]) -> None:

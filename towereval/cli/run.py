@@ -62,7 +62,7 @@ def start(given: dict[str, Any]) -> int:
         raise UsageError(f"--split is full or sample, not {given['split']!r}")
     if given["limit"] < 0:
         raise UsageError(f"--limit is a number of samples, not {given['limit']}")
-    from towereval.cli.console import Progress, show_failures, show_results
+    from towereval.cli.console import Progress, quiet_libraries, show_failures, show_results
     from towereval.run import Plan, run
 
     plan = Plan(
@@ -79,6 +79,7 @@ def start(given: dict[str, Any]) -> int:
         seed=given["seed"],
         predict_only=given["predict_only"],
     )
+    quiet_libraries()
     progress = Progress()
     outcome = run(plan, progress)
     progress.close()

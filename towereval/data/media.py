@@ -100,8 +100,11 @@ def decode_image(image: Image) -> Picture:
         raise DataError(f"{image.source}: cannot be decoded: {error}") from error
 
 
-def decode_frames(images: tuple[Image | Frame, ...]) -> list[Picture]:
-    """Pictures in order; the frames of one clip are decoded together."""
+def decode_frames(images: tuple[Image | Frame, ...], frame_size: int = 0) -> list[Picture]:
+    """Pictures in order; the frames of one clip are decoded together.
+
+    Frames are reduced to `frame_size` pixels on the longer side; 0 leaves them as they are.
+    """
     from PIL import Image as pil
 
     clips: dict[tuple[Video, int], Clip] = {}
@@ -112,7 +115,10 @@ def decode_frames(images: tuple[Image | Frame, ...]) -> list[Picture]:
             continue
         if (image.video, image.count) not in clips:
             clips[image.video, image.count] = decode_video(image.video, image.count)
-        pictures.append(pil.fromarray(clips[image.video, image.count].frames_THWC[image.index]))
+        frame = pil.fromarray(clips[image.video, image.count].frames_THWC[image.index])
+        if frame_size:
+            frame.thumbnail((frame_size, frame_size), pil.Resampling.BICUBIC)
+        pictures.append(frame)
     return pictures
 
 

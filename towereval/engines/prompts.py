@@ -90,10 +90,11 @@ def decode_ahead(
         OrderedDict()
     )
     waiting: deque[tuple[Request, Rendered, Future[tuple[list[Picture], list[Clip]]]]] = deque()
-    frames = model.checkpoint.frames
+    shown = model.checkpoint
 
     def media(rendered: Rendered) -> tuple[list[Picture], list[Clip]]:
-        return decode_frames(rendered.images), [decode_video(v, frames) for v in rendered.videos]
+        clips = [decode_video(video, shown.frames) for video in rendered.videos]
+        return decode_frames(rendered.images, shown.frame_size), clips
 
     def result(item: tuple[Request, Rendered, Future[tuple[list[Picture], list[Clip]]]]) -> Decoded:
         request, rendered, future = item

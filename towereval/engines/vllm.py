@@ -108,6 +108,7 @@ def _load(model: Model, engine_args: Mapping[str, Any], seed: int) -> LLM:
         "dtype": checkpoint.dtype,
         "seed": seed,
         "max_model_len": checkpoint.context_length or None,
+        "use_tqdm_on_load": False,
         "limit_mm_per_prompt": {"image": checkpoint.images, "video": int(checkpoint.reads_video)},
     }
     if current_platform.is_cpu():

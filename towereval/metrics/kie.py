@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from towereval.errors import Unscorable
 from towereval.metrics.trees import Node, levenshtein, tree_edit_distance
@@ -97,11 +97,11 @@ def f1(right: float, wrong: float, missed: float) -> float:
 
 def tree_accuracy(prediction: Any, reference: Any) -> float:
     """Of normalised answers. With an empty reference the official 0/0 and x/0 both end as 0."""
-    wanted = _tree("<root>", reference)
-    whole = tree_edit_distance(_tree("<root>", {}), wanted, _weight, _renaming)
-    if not whole:
-        return 0.0
-    distance = tree_edit_distance(_tree("<root>", prediction), wanted, _weight, _renaming)
+    predicted, wanted = _tree("<root>", prediction), _tree("<root>", reference)
+    whole = _weights(wanted.children)
+    if not whole or prediction == reference:
+        return float(whole > 0)
+    distance = tree_edit_distance(predicted, wanted, lambda label: label.weight, _renaming)
     return max(0.0, 1 - distance / whole)
 
 
@@ -174,39 +174,58 @@ def _pairs(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
         yield path, value
 
 
+class _Label(NamedTuple):
+    """A field's name or, in a leaf, a text, which weighs its length."""
+
+    text: str
+    leaf: bool = False
+
+    @property
+    def weight(self) -> int:
+        return len(self.text) if self.leaf else 1
+
+
 _LEAF = "<leaf>"
 
 
-def _tree(label: str, value: Any) -> Node[str]:
+def _label(text: str) -> _Label:
+    """The official trees know a leaf by this mark, wherever it stands, and compare without it."""
+    return _Label(text.replace(_LEAF, ""), leaf=True) if _LEAF in text else _Label(text)
+
+
+def _tree(name: str, value: Any) -> Node[_Label]:
     if isinstance(value, dict):
-        return Node(label, [_tree(name, item) for name, item in value.items()])
-    leaves = (item if isinstance(item, dict) else None for item in value)
+        return Node(_label(name), [_tree(field, item) for field, item in value.items()])
     return Node(
-        label,
+        _label(name),
         [
-            Node(f"{_LEAF}{item}") if leaf is None else _tree("<subtree>", leaf)
-            for item, leaf in zip(value, leaves, strict=True)
+            _tree("<subtree>", item) if isinstance(item, dict) else Node(_label(_LEAF + item))
+            for item in value
         ],
     )
 
 
-def _weight(label: str) -> int:
-    return len(label.replace(_LEAF, "")) if _LEAF in label else 1
+def _weights(trees: Sequence[Node[_Label]]) -> int:
+    return sum(tree.label.weight + _weights(tree.children) for tree in trees)
 
 
-def _renaming(first: str, second: str) -> int:
-    if _LEAF in first and _LEAF in second:
-        return levenshtein()(first.replace(_LEAF, ""), second.replace(_LEAF, ""))
-    if _LEAF in first or _LEAF in second:
-        return 1 + _weight(first if _LEAF in first else second)
-    return int(first != second)
+def _renaming(first: _Label, second: _Label) -> int:
+    if first == second:
+        return 0
+    if first.leaf and second.leaf:
+        return levenshtein()(first.text, second.text)
+    if first.leaf or second.leaf:
+        return 1 + len(first.text if first.leaf else second.text)
+    return 1
 
 
 def _answers(sample: Sample, responses: Sequence[Response]) -> tuple[Any, Any]:
     """The normalised answers; one that cannot be read counts as an empty one."""
-    if not sample.references:
-        raise Unscorable("the picture has no reference answer")
-    predicted, wanted = parse_answer(responses[0].text), json.loads(sample.references[0])
+    try:
+        wanted = json.loads(sample.references[0])
+    except (IndexError, ValueError) as error:
+        raise Unscorable(f"the picture has no reference in JSON: {error}") from error
+    predicted = parse_answer(responses[0].text)
     if _is_deeper(predicted, _MOST_LEVELS):
         raise Unscorable(f"the answer is nested in more than {_MOST_LEVELS} levels")
     return normalize_answer({} if predicted is None else predicted), normalize_answer(wanted)

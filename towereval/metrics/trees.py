@@ -69,9 +69,14 @@ def tree_edit_distance(
     deletions = [weight(label) for label in one.labels]
     insertions = [weight(label) for label in two.labels]
     distances = [[0.0] * len(two.labels) for _ in one.labels]
+    columns = two.keyroots
     for row in one.keyroots:
-        for column in two.keyroots:
-            _fill(one, two, (row, column), (deletions, insertions), renaming, distances)
+        for column in columns:
+            if one.leftmost[row] == row and two.leftmost[column] == column:
+                renamed = renaming(one.labels[row], two.labels[column])
+                distances[row][column] = min(deletions[row] + insertions[column], renamed)
+            else:
+                _fill(one, two, (row, column), (deletions, insertions), renaming, distances)
     return distances[-1][-1]
 
 
@@ -87,24 +92,28 @@ def _fill(
     deletions, insertions = weights
     top, left = one.leftmost[roots[0]], two.leftmost[roots[1]]
     columns = range(left, roots[1] + 1)
+    begins = [two.leftmost[column] - left for column in columns]
     above = [0.0]
     for column in columns:
         above.append(above[-1] + insertions[column])
     forests = [above]
     for row in range(top, roots[0] + 1):
         deletion, first = deletions[row], one.leftmost[row]
-        whole, before = first == top, forests[first - top]
+        before = forests[first - top]
         known, label = distances[row], one.labels[row]
         cost = above[0] + deletion
         current = [cost]
         for place, column in enumerate(columns):
-            begin = two.leftmost[column]
-            cost = min(above[place + 1] + deletion, cost + insertions[column])
-            if whole and begin == left:
+            cost += insertions[column]
+            shorter = above[place + 1] + deletion
+            if shorter < cost:
+                cost = shorter
+            begin = begins[place]
+            if begin or first != top:
+                cost = min(cost, before[begin] + known[column])
+            else:
                 cost = min(cost, above[place] + renaming(label, two.labels[column]))
                 known[column] = cost
-            else:
-                cost = min(cost, before[begin - left] + known[column])
             current.append(cost)
         forests.append(current)
         above = current
