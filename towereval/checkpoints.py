@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from towereval import plugins
 from towereval.data.media import cache_folder, write_atomically
@@ -31,12 +32,17 @@ def find(name: str) -> Model:
 
 
 def check(folder: Path) -> None:
-    """A configuration, and weights whose files are as long as their headers say."""
+    """A configuration, and weights that are all there, each file as long as its header says."""
     if not (folder / "config.json").is_file():
         raise ModelError(f"{folder}: no config.json, so this is not a checkpoint")
+    _json(folder / "config.json")
     shards = sorted(folder.glob("*.safetensors"))
     if not shards:
         raise ModelError(f"{folder}: no *.safetensors file")
+    for index in folder.glob("*.safetensors.index.json"):
+        listed = set(_json(index).get("weight_map", {}).values())
+        if missing := listed - {shard.name for shard in shards}:
+            raise ModelError(f"{folder}: {', '.join(sorted(missing))} of {index.name} is missing")
     for shard in shards:
         wanted, found = _length_in_header(shard), shard.stat().st_size
         if wanted != found:
@@ -95,6 +101,16 @@ def _sha256(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def _json(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise ValueError(f"wanted an object, found {type(content).__name__}")
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{file}: torn or truncated: {error}") from error
+    return content
+
+
 def _length_in_header(shard: Path) -> int:
     """A safetensors file is 8 bytes of header length, the header, the tensors."""
     try:
@@ -103,7 +119,7 @@ def _length_in_header(shard: Path) -> int:
             if length > 100_000_000:
                 raise ValueError("absurd header length")
             header = json.loads(stream.read(length))
-    except (OSError, ValueError) as error:
+        header.pop("__metadata__", None)
+        return 8 + length + max((entry["data_offsets"][1] for entry in header.values()), default=0)
+    except (OSError, ValueError, AttributeError, TypeError, LookupError) as error:
         raise ModelError(f"{shard}: torn or truncated: its header cannot be read") from error
-    ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
-    return 8 + length + max(ends, default=0)

@@ -13,9 +13,9 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
-from towereval.errors import UnknownName, UsageError
+from towereval.errors import TowerevalError, UnknownName, UsageError
 from towereval.types import Checkpoint, ModelAdapter, Task
 
 PACKAGE = Path(__file__).parent
@@ -48,15 +48,18 @@ def names(kind: str) -> dict[str, Path]:
 
 def summary(file: Path) -> str:
     """First line of a plug-in's docstring, read without importing it."""
-    lines = (ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").splitlines()
-    return lines[0] if lines else ""
+    try:
+        docstring = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8")))
+    except (OSError, SyntaxError, ValueError) as error:
+        return f"cannot be read: {error}"
+    return (docstring or "").partition("\n")[0]
 
 
 def load_tasks(name: str) -> tuple[Task, ...]:
     """All variants of a benchmark, the default first."""
     if name not in names("tasks"):
         raise UnknownName("task", name, names("tasks"))
-    variants: tuple[Task, ...] = _load("tasks", name).variants
+    variants: tuple[Task, ...] = _load("tasks", name, "variants")
     return variants
 
 
@@ -73,7 +76,7 @@ def load_task(reference: str) -> Task:
 
 
 def load_adapter(name: str) -> ModelAdapter:
-    adapter: ModelAdapter = _load("model_adapters", name).adapter
+    adapter: ModelAdapter = _load("model_adapters", name, "adapter")
     return adapter
 
 
@@ -94,7 +97,7 @@ def find_model(name: str) -> tuple[ModelAdapter, Checkpoint]:
     family, colon, repo = name.partition(":")
     if colon and family in names("model_adapters"):
         adapter = load_adapter(family)
-        like = next(iter(adapter.checkpoints.values()), Checkpoint(repo))
+        like = next(iter(adapter.checkpoints.values()), Checkpoint(repo, dtype="auto"))
         return adapter, dataclasses.replace(like, repo=repo, revision="main")
     if Path(name).is_dir() or re.fullmatch(r"[\w.-]+/[\w.-]+", name):
         for adapter in adapters():
@@ -106,9 +109,15 @@ def find_model(name: str) -> tuple[ModelAdapter, Checkpoint]:
     raise UnknownName("model", name, known)
 
 
-def _load(kind: str, name: str) -> ModuleType:
+def _load(kind: str, name: str, noun: str) -> Any:
+    """What a plug-in's file calls `noun`; a user's file may fail in any way."""
+    file = names(kind).get(name, name)
     try:
-        return importlib.import_module(f"towereval.{kind}.{name}")
-    except (ImportError, SyntaxError) as error:
-        file = names(kind).get(name, name)
-        raise UsageError(f"{file} cannot be imported: {error}") from error
+        module = importlib.import_module(f"towereval.{kind}.{name}")
+    except TowerevalError:
+        raise
+    except Exception as error:
+        raise UsageError(f"{file} cannot be imported: {type(error).__name__}: {error}") from error
+    if not getattr(module, noun, None):
+        raise UsageError(f"{file} defines no {noun!r}")
+    return getattr(module, noun)

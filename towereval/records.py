@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import Any
 
 from towereval.types import (
@@ -16,11 +15,14 @@ from towereval.types import (
     Sample,
     Text,
     Video,
+    fields_of,
 )
 
 
 def dump(value: Sample | Request) -> str:
-    content = asdict(value)
+    content = fields_of(value)
+    if isinstance(value, Request):
+        content["decoding"] = fields_of(value.decoding)
     content["prompt"] = [
         [message.role, [_part(part) for part in message.parts]] for message in value.prompt
     ]

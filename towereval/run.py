@@ -23,7 +23,7 @@ from towereval.data.hub import HubSource
 from towereval.data.media import DECODING
 from towereval.engines import EngineKind
 from towereval.environment import describe
-from towereval.errors import DataError, UsageError
+from towereval.errors import DataError, UnknownName, UsageError
 from towereval.export import write_samples
 from towereval.store import Store, read_manifest
 from towereval.summary import score, summarize
@@ -117,7 +117,7 @@ def rescore(folder: Path, metrics: Sequence[str] = (), listener: Listener | None
     offered = {metric.name for task in tasks for metric in task.metrics}
     for name in metrics:
         if name not in offered:
-            raise UsageError(f"unknown metric {name!r}; this run has {', '.join(sorted(offered))}")
+            raise UnknownName("metric", name, offered)
     adapter = manifest["respondent"].get("adapter", "").partition(" ")[0]
     clean = plugins.load_adapter(adapter).clean if adapter else str
     with Store(folder) as store:

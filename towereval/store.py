@@ -62,10 +62,12 @@ class Store:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = _take_lock(folder / ".lock")
-            self._db = sqlite3.connect(folder / "run.sqlite", isolation_level=None)
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._db.executescript(_TABLES)
-        except (OSError, sqlite3.Error) as error:
+        except OSError as error:
+            raise StoreError(f"{folder}: cannot open the run: {error}") from error
+        try:
+            self._db = _connect(folder / "run.sqlite")
+        except sqlite3.Error as error:
+            os.close(self._lock)
             raise StoreError(f"{folder}: cannot open the run: {error}") from error
 
     def __enter__(self) -> Self:
@@ -96,7 +98,7 @@ class Store:
     def replace_samples(self, rows: Iterable[tuple[str, Sample, Sequence[Request]]]) -> None:
         """Samples and requests as the tasks give them now; answers stay, found by their key."""
         with self._transaction():
-            for table in ("requests", "media", "samples"):
+            for table in ("scores", "requests", "media", "samples"):
                 self._db.execute(f"DELETE FROM {table}")
             for task, sample, requests in rows:
                 self._add(task, sample, requests)
@@ -106,7 +108,10 @@ class Store:
             position = self._db.execute(
                 "INSERT INTO samples (task, id, language, grp, cluster, body)"
                 " VALUES (?, ?, ?, ?, ?, ?)",
-                (task, sample.id, sample.language, sample.group, sample.cluster, dump(sample)),
+                (
+                    *(task, _clean(sample.id), sample.language),
+                    *(_clean(sample.group), _clean(sample.cluster), dump(sample)),
+                ),
             ).lastrowid
         except sqlite3.IntegrityError as error:
             raise StoreError(
@@ -179,7 +184,7 @@ class Store:
                 "INSERT OR REPLACE INTO responses (key, text, logprob, token_count, error, seconds)"
                 " VALUES (?, ?, ?, ?, ?, ?)",
                 [
-                    (r.key, _clean(r.text), r.logprob, r.token_count, r.error, r.seconds)
+                    (r.key, _clean(r.text), r.logprob, r.token_count, _clean(r.error), r.seconds)
                     for r in batch
                 ],
             )
@@ -216,14 +221,20 @@ class Store:
             found.setdefault(sample, []).append(Response(key, *rest) if key else None)
         return found
 
-    def replace_scores(self, scores: Iterable[tuple[int, Score]]) -> None:
+    def replace_scores(
+        self, scores: Iterable[tuple[int, Score]], metrics: Sequence[str] = ()
+    ) -> None:
+        """All scores, or those of the metrics that are named: the others' stay."""
         with self._transaction():
-            self._db.execute("DELETE FROM scores")
+            for metric in metrics:
+                self._db.execute("DELETE FROM scores WHERE metric = ?", (metric,))
+            if not metrics:
+                self._db.execute("DELETE FROM scores")
             self._db.executemany(
                 "INSERT INTO scores (sample, metric, stats, unscored, failed)"
                 " VALUES (?, ?, ?, ?, ?)",
                 (
-                    (position, one.metric, json.dumps(one.values), one.unscored, one.failed)
+                    (position, one.metric, json.dumps(one.values), _clean(one.unscored), one.failed)
                     for position, one in scores
                 ),
             )
@@ -259,9 +270,9 @@ class Store:
         self._write_json("results.json", {"schema": SCHEMA, **results})
 
     def _write_json(self, name: str, content: dict[str, Any]) -> None:
-        data = json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False).encode()
+        text = json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False)
         try:
-            write_atomically(self.folder / name, data + b"\n")
+            write_atomically(self.folder / name, _clean(text).encode() + b"\n")
         except OSError as error:
             raise StoreError(f"{self.folder / name}: cannot be written: {error}") from error
 
@@ -276,7 +287,10 @@ class _Transaction:
         self._db, self._folder = db, folder
 
     def __enter__(self) -> None:
-        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            raise StoreError(f"{self._folder}/run.sqlite: {error}") from error
 
     def __exit__(
         self,
@@ -307,6 +321,17 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             f"{folder}: schema {manifest.get('schema')!r}, this towereval reads {SCHEMA}"
         )
     return manifest
+
+
+def _connect(file: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(file, isolation_level=None)
+    try:
+        db.execute("PRAGMA synchronous = FULL")
+        db.executescript(_TABLES)
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db
 
 
 def _take_lock(file: Path) -> int:

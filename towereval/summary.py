@@ -24,7 +24,7 @@ def score(
                 for metric in wanted:
                     yield position, judge(metric, sample, responses, clean)
 
-    store.replace_scores(scores())
+    store.replace_scores(scores(), metrics)
 
 
 def judge(

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -120,9 +120,8 @@ class Request:
         """Hash of all content: equal keys mean equal questions to equal models. A file's path is
         not content.
         """
-        return digest(
-            [self.respondent, _content(self.prompt), asdict(self.decoding), self.continuation]
-        )
+        decoding = fields_of(self.decoding)
+        return digest([self.respondent, _content(self.prompt), decoding, self.continuation])
 
     @property
     def media(self) -> tuple[Image | Video, ...]:
@@ -400,16 +399,18 @@ def digest(content: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def fields_of(value: Sample | Request | Decoding) -> dict[str, Any]:
+    """Field names and values, one level deep: `asdict` copies everything and takes ten times as
+    long.
+    """
+    return {field.name: getattr(value, field.name) for field in fields(value)}
+
+
 def _content(prompt: Prompt) -> list[object]:
-    return [
-        [
-            message.role,
-            [
-                ["text", part.text]
-                if isinstance(part, Text)
-                else [type(part).__name__, part.sha256]
-                for part in message.parts
-            ],
-        ]
-        for message in prompt
-    ]
+    return [[message.role, [_hashed(part) for part in message.parts]] for message in prompt]
+
+
+def _hashed(part: Part) -> list[str]:
+    if isinstance(part, Text):
+        return ["text", part.text]
+    return [type(part).__name__, part.sha256]

@@ -107,7 +107,7 @@ def find_logs(folder: Path) -> tuple[list[Log], list[str]]:
         raise DataError(f"{folder}: no such folder")
     newest: dict[str, Log] = {}
     notices: list[str] = []
-    for file in sorted(folder.rglob("*_samples_*.jsonl"), key=lambda f: f.name):
+    for file in sorted(folder.rglob("*_samples_*.jsonl"), key=lambda f: (f.name, f)):
         stamp, _, name = file.stem.partition("_samples_")
         log = _log(file, stamp, name)
         if log is None:
@@ -123,7 +123,7 @@ def find_logs(folder: Path) -> tuple[list[Log], list[str]]:
 
 def read_log(log: Log) -> Iterator[tuple[int, dict[str, Any]]]:
     """Rows with their `doc_id`. Lines end with "\\n" alone: answers hold other separators."""
-    with log.file.open(encoding="utf-8", newline="\n") as lines:
+    with log.file.open("rb") as lines:  # decoded a line at a time: a tear may split a character
         for number, line in enumerate(lines, start=1):
             try:
                 row = json.loads(line)

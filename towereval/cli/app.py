@@ -35,9 +35,10 @@ def main() -> None:
         _fail(error, 2)
     except TowerevalError as error:
         _fail(error, 4)
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on from here", file=sys.stderr)
-        sys.exit(130)
+    except SystemExit as stop:
+        if stop.code == 130:  # what typer makes of Ctrl-C
+            print("stopped; the same command goes on from here", file=sys.stderr)
+        raise
 
 
 def _fail(error: TowerevalError, status: int) -> None:

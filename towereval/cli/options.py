@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from towereval.errors import UsageError
+from towereval.errors import UnknownName, UsageError
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -36,7 +36,7 @@ def values(texts: Iterable[str], option: str) -> dict[str, Any]:
     return {key: _value(value) for key, value in pairs(texts, option).items()}
 
 
-def from_file(file: Path, known: Iterable[str]) -> dict[str, Any]:
+def from_file(file: Path, forms: Mapping[str, tuple[type, ...]]) -> dict[str, Any]:
     """Options of `run` by their long names from a TOML file; what the command line says wins over
     it.
     """
@@ -45,8 +45,12 @@ def from_file(file: Path, known: Iterable[str]) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise UsageError(f"--config {file}: {error}") from error
     options = {key.replace("-", "_"): value for key, value in content.items()}
-    if unknown := set(options) - set(known):
-        raise UsageError(f"--config {file}: unknown option {', '.join(sorted(unknown))}")
+    for name, value in options.items():
+        if name not in forms:
+            raise UsageError(f"--config {file}: {UnknownName('option', name, forms)}")
+        texts = not isinstance(value, list) or all(isinstance(item, str) for item in value)
+        if type(value) not in forms[name] or not texts:
+            raise UsageError(f"--config {file}: {name} cannot be {value!r}")
     return options
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,19 +11,20 @@ import typer
 from towereval.cli import options
 from towereval.errors import UsageError
 
-DEFAULTS: dict[str, Any] = {
-    "model": "",
-    "tasks": "",
-    "languages": "",
-    "limit": 0,
-    "split": "full",
-    "engine": "vllm",
-    "engine_args": (),
-    "data": (),
-    "output": "results",
-    "fresh": False,
-    "seed": 0,
-    "predict_only": False,
+# What each option may be in a TOML file.
+OPTIONS: dict[str, tuple[type, ...]] = {
+    "model": (str,),
+    "tasks": (str, list),
+    "languages": (str, list),
+    "limit": (int,),
+    "split": (str,),
+    "engine": (str,),
+    "engine_args": (str, list, dict),
+    "data": (str, list, dict),
+    "output": (str,),
+    "fresh": (bool,),
+    "seed": (int,),
+    "predict_only": (bool,),
 }
 
 
@@ -48,7 +50,7 @@ def run(
     given = dict(context.params)
     given.pop("config")
     if config is not None:
-        in_file = options.from_file(config, DEFAULTS)
+        in_file = options.from_file(config, OPTIONS)
         typed = {k for k in given if str(context.get_parameter_source(k)).endswith("COMMANDLINE")}
         given |= {key: value for key, value in in_file.items() if key not in typed}
     raise typer.Exit(start(given))
@@ -56,7 +58,7 @@ def run(
 
 def start(given: dict[str, Any]) -> int:
     """Run a plan made of option values; the exit status."""
-    if not given["model"] or not given["tasks"]:
+    if not given["model"] or not _listed(given["tasks"]):
         raise UsageError("run wants --model and --tasks; see towereval models, towereval tasks")
     if given["split"] not in ("full", "sample"):
         raise UsageError(f"--split is full or sample, not {given['split']!r}")
@@ -73,16 +75,15 @@ def start(given: dict[str, Any]) -> int:
         split=given["split"],
         engine=given["engine"],
         engine_args=_table(given["engine_args"], "--engine-args", options.values),
-        data={k: Path(v) for k, v in _table(given["data"], "--data", options.pairs).items()},
+        data={k: Path(str(v)) for k, v in _table(given["data"], "--data", options.pairs).items()},
         output=Path(given["output"]),
         fresh=given["fresh"],
         seed=given["seed"],
         predict_only=given["predict_only"],
     )
     quiet_libraries()
-    progress = Progress()
-    outcome = run(plan, progress)
-    progress.close()
+    with closing(Progress()) as progress:
+        outcome = run(plan, progress)
     show_results(outcome.results)
     show_failures(outcome.failures)
     print(
@@ -98,5 +99,7 @@ def _listed(value: str | list[str]) -> tuple[str, ...]:
 
 
 def _table(value: Any, option: str, read: Any) -> dict[str, Any]:
-    """`k=v` texts of the command line, or the table of a TOML file."""
-    return dict(value) if isinstance(value, dict) else read(value or (), option)
+    """`k=v` texts of the command line, or what a TOML file has: one text, several or a table."""
+    if isinstance(value, dict):
+        return value
+    return dict(read([value] if isinstance(value, str) else value or (), option))

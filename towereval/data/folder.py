@@ -2,12 +2,16 @@
 `save_to_disk`.
 
 A split's files are looked for under these names, `config/` first where the data set has one:
-`<split>.jsonl`, `<split>.parquet`, `<split>-*.parquet`, each also below `data/`.
+`<split>.jsonl`, `<split>.parquet`, `<split>-*.parquet`, each also below `data/`; or the folder, or
+its `<split>/`, is what `save_to_disk` wrote. A file that a row names is looked for next to the rows,
+then from the top.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +27,7 @@ class FolderSource:
     folder: Path
 
     def rows(self, dataset: Dataset) -> Iterator[tuple[int, Mapping[str, Any]]]:
-        if _is_saved(self.folder):
-            rows = saved_rows(self.folder, dataset)
-        else:
-            rows = (row for file in self._files(dataset) for row in self._file_rows(file, dataset))
-        yield from enumerate(rows)
+        yield from enumerate(self._rows(dataset))
 
     def image(self, value: object) -> Image:
         return row_image(value)
@@ -37,30 +37,47 @@ class FolderSource:
             return media.video_file(value)
         raise DataError(f"wanted the path of a clip, found {type(value).__name__}")
 
-    def _files(self, dataset: Dataset) -> list[Path]:
-        roots = [self.folder / dataset.config] if dataset.config else [self.folder]
-        roots += [root / "data" for root in roots]
-        for root in roots:
+    def _rows(self, dataset: Dataset) -> Iterator[Mapping[str, Any]]:
+        root = self.folder / dataset.config
+        for folder in (root, root / dataset.split):
+            if _is_saved(folder):
+                for row in saved_rows(folder, dataset):
+                    yield self._with_files(row, dataset, folder)
+                return
+        for file in self._files(root, dataset):
+            for row in _jsonl_rows(file) if file.suffix == ".jsonl" else _parquet_rows(file):
+                yield self._with_files(row, dataset, file.parent)
+
+    def _files(self, root: Path, dataset: Dataset) -> list[Path]:
+        for folder in (root, root / "data"):
             for pattern in ("{}.jsonl", "{}.parquet", "{}-*.parquet"):
-                files = sorted(root.glob(pattern.format(dataset.split)))
+                files = sorted(folder.glob(pattern.format(dataset.split)))
                 if files:
-                    return files
+                    return _complete(files)
         wanted = f"{dataset.config}/{dataset.split}" if dataset.config else dataset.split
         raise DataError(
             f"{self.folder}: no {wanted}.jsonl or {wanted}.parquet (columns as in {dataset.repo})"
         )
 
-    def _file_rows(self, file: Path, dataset: Dataset) -> Iterator[Mapping[str, Any]]:
-        rows = _jsonl_rows(file) if file.suffix == ".jsonl" else _parquet_rows(file)
-        for row in rows:
-            for column in dataset.media:
-                if isinstance(row.get(column), str):
-                    row[column] = self._within(file.parent / row[column])
-            yield row
+    def _with_files(self, row: dict[str, Any], dataset: Dataset, near: Path) -> dict[str, Any]:
+        """The row with whole paths in place of the names of pictures and clips."""
+        for column in dataset.media:
+            value = row.get(column)
+            if isinstance(value, Mapping) and not value.get("bytes"):
+                value = value.get("path")
+            if isinstance(value, str):
+                row[column] = self._within(value, near)
+        return row
 
-    def _within(self, file: Path) -> Path:
-        # A row must not reach files outside the folder that the user named.
-        if not file.resolve().is_relative_to(self.folder.resolve()):
+    def _within(self, name: str, near: Path) -> Path:
+        try:
+            beside = (near / name).exists() or not (self.folder / name).exists()
+        except OSError as error:
+            raise DataError(f"{self.folder}: {name[:40]!r}... is no file's name") from error
+        # A row must not reach files outside the folder that the user named; links inside it may.
+        top = os.path.normpath(self.folder.absolute())
+        file = Path(os.path.normpath((near if beside else self.folder).absolute() / name))
+        if not file.is_relative_to(top):
             raise DataError(f"{file} lies outside {self.folder}")
         return file
 
@@ -68,7 +85,8 @@ class FolderSource:
 def row_image(value: object) -> Image:
     """A picture as rows hold it: a path, bytes, or the hub's {"bytes", "path"}."""
     if isinstance(value, Mapping):
-        value = value["bytes"] if value.get("bytes") else Path(str(value.get("path")))
+        path = value.get("path")
+        value = value.get("bytes") or (Path(path) if path else None)
     if isinstance(value, bytes):
         return media.image_bytes(value)
     if isinstance(value, Path):
@@ -76,7 +94,7 @@ def row_image(value: object) -> Image:
     raise DataError(f"wanted a picture (bytes or a path), found {type(value).__name__}")
 
 
-def saved_rows(folder: Path, dataset: Dataset) -> Iterator[Mapping[str, Any]]:
+def saved_rows(folder: Path, dataset: Dataset) -> Iterator[dict[str, Any]]:
     """Rows of a folder written by `datasets`' `save_to_disk`."""
     try:
         import datasets
@@ -84,12 +102,21 @@ def saved_rows(folder: Path, dataset: Dataset) -> Iterator[Mapping[str, Any]]:
         from towereval.errors import MissingExtra
 
         raise MissingExtra("datasets", "data") from error
-    saved = datasets.load_from_disk(str(folder / dataset.config if dataset.config else folder))
-    if isinstance(saved, datasets.DatasetDict):
-        if dataset.split not in saved:
-            raise DataError(f"{folder}: no split {dataset.split!r}; it holds {', '.join(saved)}")
-        saved = saved[dataset.split]
-    yield from undecoded(saved)
+    import pyarrow
+
+    try:
+        saved = datasets.load_from_disk(str(folder))
+        if isinstance(saved, datasets.DatasetDict):
+            held = {str(split): rows for split, rows in saved.items()}
+        else:
+            # "test[:10]" is of test; without a split's name the folder's name or the user is right.
+            split = str(saved.split or "").partition("[")[0]
+            held = {dataset.split if folder.name == dataset.split or not split else split: saved}
+        if dataset.split not in held:
+            raise DataError(f"{folder}: no split {dataset.split!r}; it holds {', '.join(held)}")
+        yield from undecoded(held[dataset.split])
+    except (OSError, ValueError, pyarrow.ArrowException) as error:
+        raise DataError(f"{folder}: not what `save_to_disk` writes: {error}") from error
 
 
 def undecoded(rows: Any) -> Any:
@@ -103,24 +130,36 @@ def undecoded(rows: Any) -> Any:
 
 
 def _is_saved(folder: Path) -> bool:
-    return any(
-        (folder / name).exists() for name in ("dataset_dict.json", "dataset_info.json")
-    ) or any(folder.glob("*/dataset_info.json"))
+    return any((folder / name).exists() for name in ("dataset_dict.json", "dataset_info.json"))
+
+
+def _complete(files: list[Path]) -> list[Path]:
+    """All files of a split; their names tell how many there are. Raises `DataError`."""
+    count = re.search(r"-\d+-of-(\d+)", files[-1].stem)
+    if count and len(files) != int(count[1]):
+        raise DataError(f"{files[-1]}: {len(files)} of {int(count[1])} files are there")
+    return files
 
 
 def _jsonl_rows(file: Path) -> Iterator[dict[str, Any]]:
-    # Lines end with "\n" alone: texts may hold other line separators.
-    with file.open(encoding="utf-8", newline="\n") as lines:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise DataError(f"{file}:{number}: not JSON: {error}") from error
-            if not isinstance(row, dict):
-                raise DataError(f"{file}:{number}: wanted an object, found {type(row).__name__}")
-            yield row
+    try:
+        # Lines end with "\n" alone, as bytes do: texts may hold other line separators.
+        with file.open("rb") as lines:
+            for number, line in enumerate(lines, start=1):
+                if line.strip():
+                    yield _jsonl_row(line, f"{file}:{number}")
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read: {error}") from error
+
+
+def _jsonl_row(line: bytes, place: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise DataError(f"{place}: not JSON: {error}") from error
+    if not isinstance(row, dict):
+        raise DataError(f"{place}: wanted an object, found {type(row).__name__}")
+    return row
 
 
 def _parquet_rows(file: Path) -> Iterator[dict[str, Any]]:

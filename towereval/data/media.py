@@ -1,7 +1,8 @@
 """Pictures and clips: kept by the hash of their encoded bytes, decoded only when an engine needs
 them.
 
-Decoding is safe: no network protocol, no picture of more than MAX_PIXELS, no half-read file.
+Decoding is safe: no network protocol, no other program, no picture of more than MAX_PIXELS, no
+half-read file.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from towereval.errors import DataError
 from towereval.types import Frame, Image, Video
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 # frames.
 DECODING = "rgb-exif-1"
 MAX_PIXELS = 200_000_000
+# Pillow's formats but those that nobody keeps photographs in; for EPS it would run Ghostscript.
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM", "ICO")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +90,19 @@ def decode_image(image: Image) -> Picture:
             "the picture is not at hand: this run was imported from a log without pictures"
         )
     try:
-        with pil.open(image.source) as picture:
+        with pil.open(image.source, formats=_FORMATS) as picture:
             if picture.width * picture.height > MAX_PIXELS:
                 size = f"{picture.width}x{picture.height}"
                 raise DataError(f"{image.source}: {size} is more than {MAX_PIXELS} pixels")
             # As `datasets` does: a camera's orientation tag is applied before a model sees the
             # picture.
-            return ImageOps.exif_transpose(picture).convert("RGB")
+            upright = ImageOps.exif_transpose(picture)
+            if upright.mode.startswith("I;16"):  # Pillow would show all but the darkest as white
+                upright = upright.point(lambda value: value * (1 / 256)).convert("L")
+            return upright.convert("RGB")
     except UnidentifiedImageError as error:
         raise DataError(f"{image.source}: not a picture that Pillow can read") from error
-    except (OSError, ValueError, SyntaxError, pil.DecompressionBombError) as error:
+    except (OSError, ValueError, RuntimeError, SyntaxError, pil.DecompressionBombError) as error:
         raise DataError(f"{image.source}: cannot be decoded: {error}") from error
 
 
@@ -142,19 +148,25 @@ def decode_video(video: Video, count: int) -> Clip:
         if frames.total != total:  # some codecs pack frames that are never shown
             total = frames.total
             frames = _decode(video.source, uniform(total, count))
-    except (av.FFmpegError, OSError, ValueError) as error:
+        indices = uniform(total, count)
+        if any(index not in frames.pictures for index in indices):
+            raise ValueError("it holds no frame")
+        frames_THWC = numpy.stack([frames.pictures[index] for index in indices])
+    except (av.FFmpegError, OSError, ValueError, IndexError) as error:
         raise DataError(f"{video.source}: cannot be decoded: {error}") from error
-    indices = uniform(total, count)
-    if not total or any(index not in frames.pictures for index in indices):
-        raise DataError(f"{video.source}: holds no frame that can be decoded")
-    return Clip(numpy.stack([frames.pictures[index] for index in indices]), indices, total, fps)
+    return Clip(frames_THWC, indices, total, fps)
 
 
 def uniform(total: int, count: int) -> tuple[int, ...]:
-    """Indices of `count` frames out of `total`; a short clip repeats frames."""
+    """Indices of `count` frames out of `total`; a short clip repeats frames.
+
+    They are numpy's to the last bit: `index * (total - 1) / (count - 1)` now and then rounds to
+    another frame.
+    """
     if count == 1 or total <= 1:
         return (0,) * count
-    return tuple(int(index * (total - 1) / (count - 1)) for index in range(count))
+    step = (total - 1) / (count - 1)
+    return (*(int(index * step) for index in range(count - 1)), total - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,19 +175,33 @@ class _Decoded:
     total: int
 
 
-# A playlist inside a clip must not make FFmpeg open other files or addresses.
-_PROTOCOLS = {"protocol_whitelist": "file"}
+# A clip must not make FFmpeg open other files or addresses, as a playlist does: only formats that
+# hold their frames themselves are read.
+_SAFE = {
+    "protocol_whitelist": "file",
+    "format_whitelist": "mov,matroska,avi,mpegts,mpeg,flv,ogg,asf,gif",
+}
 
 
 def _packets(file: str) -> tuple[int, float]:
     import av
 
-    with av.open(file, options=_PROTOCOLS) as container:
-        if not container.streams.video:
-            raise ValueError("no video stream")
-        stream = container.streams.video[0]
+    with av.open(f"file:{file}", options=_SAFE) as container:
+        stream = _stream(container)
         total = sum(1 for packet in container.demux(stream) if packet.size)
         return total, float(stream.average_rate or 0.0)
+
+
+def _stream(container: Any) -> Any:
+    if not container.streams.video:
+        raise ValueError("no video stream")
+    stream = container.streams.video[0]
+    codec = stream.codec_context
+    if codec is None:  # PyAV would crash
+        raise ValueError("no codec for its video stream")
+    if codec.width * codec.height > MAX_PIXELS:
+        raise ValueError(f"{codec.width}x{codec.height} is more than {MAX_PIXELS} pixels")
+    return stream
 
 
 def _decode(file: str, wanted: tuple[int, ...]) -> _Decoded:
@@ -183,8 +209,8 @@ def _decode(file: str, wanted: tuple[int, ...]) -> _Decoded:
 
     pictures: dict[int, NDArray[numpy.uint8]] = {}
     total = 0
-    with av.open(file, options=_PROTOCOLS) as container:
-        for total, frame in enumerate(container.decode(video=0), start=1):
+    with av.open(f"file:{file}", options=_SAFE) as container:
+        for total, frame in enumerate(container.decode(_stream(container)), start=1):
             if total - 1 in wanted:
                 pictures[total - 1] = frame.to_ndarray(format="rgb24")
     return _Decoded(pictures, total)

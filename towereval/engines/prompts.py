@@ -135,5 +135,4 @@ def video_metadata(clip: Clip) -> dict[str, Any]:
         "height": clip.frames_THWC.shape[1],
         "width": clip.frames_THWC.shape[2],
         "video_backend": "opencv",
-        "do_sample_frames": False,
     }

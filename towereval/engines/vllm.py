@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from towereval.engines import KINDS
@@ -34,6 +35,7 @@ class VllmEngine:
         self.model = model
         self.encoder = PromptEncoder(model)
         self.llm = _load(model, engine_args, seed)
+        self._names = count()  # not keys: two requests may have the same one
 
     def run(self, requests: Iterable[Request]) -> Generator[Response, None, None]:
         ahead = decode_ahead(self.model, requests, workers=max(2, (os.cpu_count() or 2) // 2))
@@ -64,12 +66,11 @@ class VllmEngine:
             encoded = self.encoder.encode(decoded.rendered, request.continuation)
             if request.continuation is not None and not encoded.continuation_tokens:
                 return "the continuation has no tokens"
-            self.llm.llm_engine.add_request(
-                request.key, _prompt(decoded, encoded), _sampling(request)
-            )
+            name = str(next(self._names))
+            self.llm.llm_engine.add_request(name, _prompt(decoded, encoded), _sampling(request))
         except Exception as error:  # noqa: BLE001 the engine border: what one request does wrong is its own error
             return f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
-        running[request.key] = (request, encoded, time.monotonic())
+        running[name] = (request, encoded, time.monotonic())
         return ""
 
     def _step(self, running: dict[str, tuple[Request, Encoded, float]]) -> Iterator[Response]:
@@ -132,7 +133,11 @@ def _prompt(decoded: Decoded, encoded: Encoded) -> dict[str, Any]:
     if decoded.images:
         data["image"] = list(decoded.images)
     if decoded.videos:
-        data["video"] = [(clip.frames_THWC, video_metadata(clip)) for clip in decoded.videos]
+        # vLLM wants to be told in the metadata that the frames are sampled; transformers, beside it.
+        data["video"] = [
+            (clip.frames_THWC, {**video_metadata(clip), "do_sample_frames": False})
+            for clip in decoded.videos
+        ]
     if data:
         prompt["multi_modal_data"] = data
         # Content hashes are vLLM's cache keys: a picture is processed once however many ask about

@@ -89,7 +89,8 @@ def _line(row: Result) -> Result:
 
 def _order(line: Result) -> tuple[object, ...]:
     last = line.language == "*"
-    return (line.task, line.variant, line.split, line.metric, line.group, last, line.language)
+    protocol = (line.task, line.variant, line.split, line.metric, line.group)
+    return (*protocol, line.task_version, line.signature, last, line.language, line.languages)
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def _aligned(text: str, words: Iterable[str]) -> list[str]:
 @cache
 def _japanese() -> Callable[[str], list[str]]:
     sudachi = extra_module("sudachipy")
-    tokenizer = sudachi.Dictionary().create(mode=sudachi.SplitMode.A)
+    tokenizer = sudachi.Dictionary().tokenizer(mode=sudachi.SplitMode.A)
 
     def words(text: str) -> list[str]:
         try:
