@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from hub_server import Hub, write_parquet
+from tests.hub_server import Hub, write_parquet
 from PIL import Image
 
 needs_datasets = pytest.mark.skipif(

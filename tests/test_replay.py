@@ -192,9 +192,7 @@ def test_a_replay_can_be_replayed(tmp_path: Path) -> None:
     recorded = record(tmp_path / "recorded", ["commute"])
     first = run(replayed(recorded, tmp_path / "one", ["commute"]))
     second = run(replayed(first.folder, tmp_path / "two", ["commute"]))
-    assert second.results == tuple(
-        replace(row, run_id=second.folder.name) for row in first.results
-    )
+    assert second.results == tuple(replace(row, run_id=second.folder.name) for row in first.results)
 
 
 @pytest.mark.parametrize(
@@ -213,7 +211,7 @@ def test_replay_wants_a_run_and_nothing_else(
 
 
 def test_a_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="is not a run: it has no manifest.json"):
+    with pytest.raises(StoreError, match="is not a run: it has no manifest"):
         run(replayed(tmp_path / "nothing", tmp_path / "results", ["commute"]))
     assert not (tmp_path / "nothing").exists()
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from towereval.store import PAGE, Store
+from towereval.store import PAGE, Store, storable
 from towereval.types import Response, Sample, Text
 
 _LISTS = ("media", "references", "responses", "errors")
@@ -52,13 +52,13 @@ def _row(
 ) -> dict[str, Any]:
     parts = [part for message in sample.prompt for part in message.parts]
     return {
-        "id": sample.id,
+        "id": storable(sample.id),
         "language": sample.language,
-        "group": sample.group,
-        "cluster": sample.cluster,
-        "prompt": "\n".join(part.text for part in parts if isinstance(part, Text)),
+        "group": storable(sample.group),
+        "cluster": storable(sample.cluster),
+        "prompt": storable("\n".join(part.text for part in parts if isinstance(part, Text))),
         "media": [part.sha256 for part in parts if not isinstance(part, Text)],
-        "references": list(sample.references),
+        "references": list(map(storable, sample.references)),
         "responses": [response.text if response else None for response in responses],
         "errors": [response.error if response else "not asked yet" for response in responses],
         "logprobs": [response.logprob if response else None for response in responses],

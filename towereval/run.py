@@ -272,7 +272,8 @@ def _origin(plan: Plan, name: str, source: Source) -> dict[str, Any]:
 
 def _limited(task: Task, source: Source, plan: Plan) -> Iterator[Sample]:
     """The task's samples in the plan's languages, at most `limit` of each."""
-    wanted = [code for code in languages.expand(plan.languages) if code in task.languages]
+    named = set(languages.expand(plan.languages))
+    wanted = [code for code in task.languages if code in named]
     if plan.languages and not wanted:
         return
     counts: dict[str, int] = {}

@@ -109,8 +109,8 @@ class Store:
                 "INSERT INTO samples (task, id, language, grp, cluster, body)"
                 " VALUES (?, ?, ?, ?, ?, ?)",
                 (
-                    *(task, _clean(sample.id), sample.language),
-                    *(_clean(sample.group), _clean(sample.cluster), dump(sample)),
+                    *(task, storable(sample.id), sample.language),
+                    *(storable(sample.group), storable(sample.cluster), dump(sample)),
                 ),
             ).lastrowid
         except sqlite3.IntegrityError as error:
@@ -184,7 +184,14 @@ class Store:
                 "INSERT OR REPLACE INTO responses (key, text, logprob, token_count, error, seconds)"
                 " VALUES (?, ?, ?, ?, ?, ?)",
                 [
-                    (r.key, _clean(r.text), r.logprob, r.token_count, _clean(r.error), r.seconds)
+                    (
+                        r.key,
+                        storable(r.text),
+                        r.logprob,
+                        r.token_count,
+                        storable(r.error),
+                        r.seconds,
+                    )
                     for r in batch
                 ],
             )
@@ -202,7 +209,9 @@ class Store:
         """
         position = 0
         query = (
-            "SELECT position, body FROM samples WHERE task = ? AND position > ?"
+            # The plus keeps SQLite to the order of positions: by the task's index each page would
+            # be found by sorting all of the task's samples.
+            "SELECT position, body FROM samples WHERE +task = ? AND position > ?"
             " ORDER BY position LIMIT ?"
         )
         while page := self._db.execute(query, (task, position, PAGE)).fetchall():
@@ -234,7 +243,13 @@ class Store:
                 "INSERT INTO scores (sample, metric, stats, unscored, failed)"
                 " VALUES (?, ?, ?, ?, ?)",
                 (
-                    (position, one.metric, json.dumps(one.values), _clean(one.unscored), one.failed)
+                    (
+                        position,
+                        one.metric,
+                        json.dumps(one.values),
+                        storable(one.unscored),
+                        one.failed,
+                    )
                     for position, one in scores
                 ),
             )
@@ -272,7 +287,7 @@ class Store:
     def _write_json(self, name: str, content: dict[str, Any]) -> None:
         text = json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False)
         try:
-            write_atomically(self.folder / name, _clean(text).encode() + b"\n")
+            write_atomically(self.folder / name, storable(text).encode() + b"\n")
         except OSError as error:
             raise StoreError(f"{self.folder / name}: cannot be written: {error}") from error
 
@@ -347,6 +362,6 @@ def _take_lock(file: Path) -> int:
     return handle
 
 
-def _clean(text: str) -> str:
-    # SQLite stores UTF-8; a lone surrogate, which some detokenizers give, has no encoding.
+def storable(text: str) -> str:
+    """Lone surrogates, which some detokenizers give, have no encoding in UTF-8 and become "?"."""
     return text.encode("utf-8", errors="replace").decode()

@@ -19,9 +19,10 @@ TOKENS: dict[str, str] = {}
 def prepare(rows: Sequence[Row]) -> None:
     """Tokenise the captions of all rows in one start of Java."""
     kind = "xm3600_caption.ptb_tokenize"
-    captions = {str(row["caption"]) for row in rows if row["kind"] == kind and "caption" in row}
+    found = (str(row["caption"]) for row in rows if row["kind"] == kind and "caption" in row)
+    captions = list(dict.fromkeys(found))
     try:
-        TOKENS.update(zip(captions, treebank_tokens(list(captions)), strict=True))
+        TOKENS.update(zip(captions, treebank_tokens(captions), strict=True))
     except UsageError:
         # Each row then tells what is missing.
         TOKENS.clear()

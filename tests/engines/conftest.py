@@ -1,32 +1,39 @@
-"""Real engines on tiny random-weight models, each started once a session, and what they are shown.
+"""Real engines on a tiny model with random weights, what they are shown, and how they are asked.
 
-torch reads OMP_NUM_THREADS when it is imported; on two shared cores more than one thread is slower
-by an order of magnitude.
+torch reads OMP_NUM_THREADS when it is imported; on shared cores more than one thread is slower by
+an order of magnitude.
 """
 
 from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image as pil
-from tiny_models import tiny_model
 
+from tests.engines.tiny_models import tiny_model
 from towereval import engines
-from towereval.data.media import image_file
-from towereval.types import Engine, Image, Model
+from towereval.data.media import image_file, video_file
+from towereval.types import (
+    Decoding,
+    Engine,
+    Image,
+    Message,
+    Model,
+    Request,
+    Response,
+    Text,
+    Video,
+)
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-Draw = Callable[[int], Image]
-Start = Callable[..., Engine]
-
+ANSWER = Decoding(max_tokens=16)
 SIZES = ((56, 56), (100, 60), (60, 100), (200, 150), (97, 131))
 
 
@@ -36,6 +43,14 @@ def quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+@contextmanager
+def started(kind: str, model: Model, **engine_args: Any) -> Iterator[Engine]:
+    with quiet():
+        engine = engines.start(engines.find(kind), model, engine_args, seed=0)
+    with closing(engine):
+        yield engine
 
 
 @pytest.fixture(scope="session")
@@ -51,26 +66,69 @@ def tiny(libraries: None, tmp_path_factory: pytest.TempPathFactory) -> Model:
 
 
 @pytest.fixture(scope="session")
+def start(libraries: None) -> Callable[..., Any]:
+    """Starts an engine by kind and model, for as long as a `with` lasts.
+
+    One vLLM at a time: in one process, the first that is closed takes down the other.
+    """
+    return started
+
+
+@pytest.fixture(scope="module")
 def transformers_engine(tiny: Model) -> Iterator[Engine]:
-    with closing(start("transformers", tiny)) as engine:
+    with started("transformers", tiny) as engine:
         yield engine
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def vllm_engine(tiny: Model) -> Iterator[Engine]:
-    with closing(start("vllm", tiny)) as engine:
+    with started("vllm", tiny) as engine:
         yield engine
 
 
 @pytest.fixture(params=["transformers", "vllm"])
 def engine(request: pytest.FixtureRequest) -> Engine:
     """Each engine that holds a model."""
-    started: Engine = request.getfixturevalue(f"{request.param}_engine")
-    return started
+    chosen: Engine = request.getfixturevalue(f"{request.param}_engine")
+    return chosen
 
 
 @pytest.fixture(scope="session")
-def draw(tmp_path_factory: pytest.TempPathFactory) -> Draw:
+def ask() -> Callable[[Engine, Iterable[Request]], list[Response]]:
+    """Responses in the order of the requests, whose keys must differ."""
+
+    def answers(engine: Engine, requests: Iterable[Request]) -> list[Response]:
+        asked = list(requests)
+        found = {response.key: response for response in engine.run(asked)}
+        assert len(found) == len(asked)
+        return [found[request.key] for request in asked]
+
+    return answers
+
+
+@pytest.fixture(scope="session")
+def question(draw: Callable[[int], Image]) -> Callable[..., Request]:
+    """A request by number, about the picture of that number unless told otherwise."""
+
+    def request(
+        number: int,
+        text: str = "",
+        *,
+        shown: tuple[Image | Video, ...] | None = None,
+        decoding: Decoding = ANSWER,
+        continuation: str | None = None,
+        respondent: str = "",
+    ) -> Request:
+        media = (draw(number),) if shown is None else shown
+        words = Text(text or f"Translate to German: the old bank number {number}")
+        prompt = (Message("user", (*media, words)),)
+        return Request(str(number), prompt, decoding, continuation, respondent)
+
+    return request
+
+
+@pytest.fixture(scope="session")
+def draw(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Image]:
     """A picture by number: coarse noise, one of five sizes."""
     folder = tmp_path_factory.mktemp("pictures")
 
@@ -87,6 +145,25 @@ def draw(tmp_path_factory: pytest.TempPathFactory) -> Draw:
     return picture
 
 
-def start(kind: str, model: Model, engine_args: Mapping[str, Any] | None = None) -> Engine:
-    with quiet():
-        return engines.start(engines.find(kind), model, engine_args or {}, seed=0)
+@pytest.fixture(scope="session")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Video]:
+    """A clip by number: `count` frames of coarse noise, `rate` of them a second."""
+    av = pytest.importorskip("av", reason="needs the data extra: av is not installed")
+    folder = tmp_path_factory.mktemp("clips")
+
+    def clip(number: int, *, rate: int = 5, count: int = 7) -> Video:
+        file = folder / f"{number}-{rate}-{count}.mkv"
+        if file.exists():
+            return video_file(file)
+        random = np.random.RandomState(number)
+        with av.open(str(file), "w") as container:
+            stream = container.add_stream("mpeg4", rate=rate)
+            stream.width, stream.height, stream.pix_fmt = 80, 64, "yuv420p"
+            for _ in range(count):
+                noise = random.randint(0, 255, (8, 10, 3), dtype=np.uint8)
+                pixels = np.kron(noise, np.ones((8, 8, 1), np.uint8))
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+            container.mux(stream.encode())
+        return video_file(file)
+
+    return clip

@@ -188,7 +188,10 @@ def _tokenizer(image_token: str, video_token: str, *others: str, image: str, vid
         extra_special_tokens={"image_token": image_token, "video_token": video_token},
         chat_template="{{ bos_token }}{% for message in messages %}"
         "<start_of_turn>{{ message['role'] }}\n{% for part in message['content'] %}"
-        "{% if part['type'] == 'image' %}" + image + "{% elif part['type'] == 'video' %}" + video
+        "{% if part['type'] == 'image' %}"
+        + image
+        + "{% elif part['type'] == 'video' %}"
+        + video
         + "{% else %}{{ part['text'] }}{% endif %}{% endfor %}<end_of_turn>\n{% endfor %}"
         "{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}",
     )

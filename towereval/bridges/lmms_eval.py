@@ -56,6 +56,7 @@ class Log:
 @dataclass(frozen=True, slots=True)
 class Imported:
     outcome: Outcome
+    logs: tuple[Log, ...]
     notices: tuple[str, ...]
 
 
@@ -98,7 +99,7 @@ def import_logs(folder: Path, *, model: str, output: Path) -> Imported:
         ]
         results = publish(store, tasks, str, Silence())
         outcome = Outcome(run_folder, results, 0, tuple(store.failures()))
-    return Imported(outcome, tuple(notices))
+    return Imported(outcome, tuple(logs), tuple(notices))
 
 
 def find_logs(folder: Path) -> tuple[list[Log], list[str]]:

@@ -2,9 +2,9 @@
 `save_to_disk`.
 
 A split's files are looked for under these names, `config/` first where the data set has one:
-`<split>.jsonl`, `<split>.parquet`, `<split>-*.parquet`, each also below `data/`; or the folder, or
-its `<split>/`, is what `save_to_disk` wrote. A file that a row names is looked for next to the rows,
-then from the top.
+`<split>.jsonl`, `<split>.parquet`, `<split>-*.parquet`, each also below `data/`. A `save_to_disk`
+folder may be the folder itself or its `<split>/`. A file that a row names is looked for next to the
+rows, then from the top.
 """
 
 from __future__ import annotations

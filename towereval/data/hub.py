@@ -31,7 +31,7 @@ class HubSource:
             found = datasets.load_dataset(
                 dataset.repo, name=dataset.config or None, split=dataset.split, revision=asked
             )
-        except (OSError, ValueError, RuntimeError) as error:
+        except Exception as error:  # each of the libraries below has errors of its own
             raise self._unavailable(dataset, error) from error
         self._check_commit(dataset, asked, found.cache_files)
         for index, row in enumerate(undecoded(found)):
@@ -70,7 +70,8 @@ class HubSource:
         if re.fullmatch("[0-9a-f]{40}", asked) and found - {asked}:
             raise DataError(
                 f"data set {dataset.repo}: wanted commit {asked}, the cache gave"
-                f" {', '.join(found)}; try again when the hub can be reached"
+                f" {', '.join(found)}; try again when the hub can be reached, or give a local copy:"
+                f" --data {self.task}=PATH"
             )
         if len(found) == 1:
             self.commits[dataset.repo] = found.pop()
@@ -83,12 +84,13 @@ class HubSource:
 
         for column in dataset.media:
             if isinstance(row.get(column), str):
-                file = hf_hub_download(
-                    dataset.repo,
-                    row[column],
-                    repo_type="dataset",
-                    revision=self.commits[dataset.repo],
-                )
+                revision = self.commits[dataset.repo]
+                try:
+                    file = hf_hub_download(
+                        dataset.repo, row[column], repo_type="dataset", revision=revision
+                    )
+                except Exception as error:  # as above
+                    raise self._unavailable(dataset, error) from error
                 row[column] = Path(file)
         return row
 

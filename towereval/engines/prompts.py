@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,8 +12,8 @@ from typing import Any
 from PIL.Image import Image as Picture
 
 from towereval.data.media import Clip, decode_frames, decode_video
-from towereval.errors import ModelError
-from towereval.types import Model, Rendered, Request
+from towereval.errors import DataError, ModelError
+from towereval.types import Checkpoint, Model, Rendered, Request, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +58,16 @@ class PromptEncoder:
                 f"{model.folder}: has no chat template, so it cannot be asked anything"
             )
         self._template = template
+        self._checkpoint = model.checkpoint
+        names = [getattr(self.processor, f"{kind}_token", None) for kind in ("image", "video")]
+        self._placeholders = [name for name in names if isinstance(name, str)]
 
-    def encode(self, rendered: Rendered, continuation: str | None) -> Encoded:
+    def encode(self, decoded: Decoded) -> Encoded:
+        """Raises `DataError` for what the engines would answer each in its own way."""
+        self._check(decoded)
+        continuation = decoded.request.continuation
         text = self.tokenizer.apply_chat_template(
-            list(rendered.messages),
+            list(decoded.rendered.messages),
             chat_template=self._template,
             tokenize=False,
             add_generation_prompt=True,
@@ -73,10 +80,34 @@ class PromptEncoder:
         tail = sum(1 for _, end in encoding["offset_mapping"] if end > len(text))
         return Encoded(whole, list(encoding["input_ids"]), tail)
 
+    def _check(self, decoded: Decoded) -> None:
+        parts = [part for message in decoded.request.prompt for part in message.parts]
+        texts = [part.text for part in parts if isinstance(part, Text)]
+        for token in self._placeholders:
+            if any(token in text for text in [*texts, decoded.request.continuation or ""]):
+                raise DataError(f"the text contains {token}, which the model takes for a picture")
+        pictures, most = len(decoded.rendered.images), most_pictures(self._checkpoint)
+        if pictures > most:
+            raise DataError(f"the prompt has {pictures} pictures, the model reads {most}")
+        if len(decoded.rendered.videos) > 1:
+            raise DataError(f"the prompt has {len(decoded.rendered.videos)} clips, not one")
+
     def decode(self, token_ids: Sequence[int], stop: Sequence[str]) -> str:
         """The answer's text, up to the first stop string."""
         text = str(self.tokenizer.decode(token_ids, skip_special_tokens=True))
         return text[: min((text.index(end) for end in stop if end in text), default=len(text))]
+
+    def until_stop(self, token_ids: Sequence[int], stop: Sequence[str]) -> list[int]:
+        """The tokens up to and with the one that completes the first stop string."""
+        counts = range(len(token_ids) + 1)
+        at = bisect_left(counts, True, key=lambda count: self.has_stop(token_ids[:count], stop))
+        return list(token_ids[:at])
+
+    def has_stop(self, token_ids: Sequence[int], stop: Sequence[str]) -> bool:
+        if not stop:
+            return False
+        text = self.tokenizer.decode(token_ids, skip_special_tokens=True)
+        return any(end in text for end in stop)
 
 
 def decode_ahead(
@@ -120,6 +151,11 @@ def decode_ahead(
             yield result(waiting.popleft())
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def most_pictures(checkpoint: Checkpoint) -> int:
+    """A clip's frames count, where they are shown as pictures."""
+    return max(checkpoint.images, 0 if checkpoint.reads_video else checkpoint.frames)
 
 
 def video_metadata(clip: Clip) -> dict[str, Any]:

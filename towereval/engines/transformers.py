@@ -5,6 +5,7 @@ Legend: B batch, S sequence (padding, prompt with expanded media, continuation),
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -22,7 +23,7 @@ from towereval.types import Decoding, Model, Request, Response
 BATCH_SIZE = 8
 
 # These classes put a head of their own on Gemma2's trunk and leave out its final softcap, which
-# vLLM applies: the order of the tokens is the same, log-probabilities are not.
+# vLLM applies: the order of the tokens is the same, probabilities are not.
 _WITHOUT_SOFTCAP = ("llava", "llava_next", "llava_next_video", "llava_onevision")
 
 
@@ -52,12 +53,24 @@ class TransformersEngine:
             reason = " ".join(str(error).split())[:500]
             raise EngineError(f"transformers cannot load {model.folder}: {reason}") from error
         self.network = network.to(self.device).eval()
+        text_config = network.config.get_text_config()
+        cap = getattr(text_config, "final_logit_softcapping", None)
+        if cap and network.config.model_type in _WITHOUT_SOFTCAP:
+            network.get_output_embeddings().register_forward_hook(
+                lambda _module, _inputs, logits: cap * torch.tanh(logits / cap)
+            )
+        longest = getattr(text_config, "max_position_embeddings", None)
+        self.context_length = model.checkpoint.context_length or longest or sys.maxsize
+        self._leave_habits()
         torch.manual_seed(seed)
 
     def run(self, requests: Iterable[Request]) -> Generator[Response, None, None]:
         ahead = decode_ahead(self.model, requests)
-        kinds = groupby(ahead, key=lambda d: (d.request.continuation is None, d.request.decoding))
-        for (generated, decoding), group in kinds:
+        for (generated, decoding, *_), group in groupby(ahead, key=_kind):
+            if generated and decoding.choices:
+                reason = "the transformers engine cannot hold an answer to choices: use vLLM"
+                yield from (Response(decoded.request.key, error=reason) for decoded in group)
+                continue
             # Sampled answers would depend on their neighbours in the batch.
             size = self.batch_size if not generated or decoding.temperature == 0 else 1
             while batch := list(islice(group, size)):
@@ -80,7 +93,7 @@ class TransformersEngine:
             return
         began = time.monotonic()
         try:
-            encoded = [self.encoder.encode(d.rendered, d.request.continuation) for d in good]
+            encoded = [self.encoder.encode(decoded) for decoded in good]
             with torch.inference_mode():
                 responses = answer(good, encoded)
         except Exception as error:  # noqa: BLE001 the engine border: it becomes the request's own error
@@ -108,36 +121,35 @@ class TransformersEngine:
             add_special_tokens=False,
             **media,
         )
-        limit = self.model.checkpoint.context_length
         length = inputs["input_ids"].shape[1]
-        if limit and length > limit:
-            raise ValueError(f"the prompt has {length} tokens, the model reads {limit}")
+        if length >= self.context_length:
+            limit = self.context_length
+            raise ValueError(f"the prompt has {length} tokens, prompt and answer may have {limit}")
         return inputs.to(self.device, self.network.dtype)
 
     def _generate(self, batch: Sequence[Decoded], encoded: Sequence[Encoded]) -> list[Response]:
         decoding = batch[0].request.decoding
         inputs = self._inputs(batch, encoded)
+        padded = inputs["input_ids"].shape[1]
+        torch.manual_seed(decoding.seed)
         tokens_BS = self.network.generate(
             **inputs,
-            generation_config=self._decoding(decoding),
-            tokenizer=self.encoder.tokenizer,
+            generation_config=_generation(decoding),
+            stopping_criteria=[_StopStrings(self.encoder, decoding.stop, padded)],
         )
+        lengths = inputs["attention_mask"].sum(-1).tolist()
         responses = []
-        for decoded, tokens_S in zip(
-            batch, tokens_BS[:, inputs["input_ids"].shape[1] :], strict=True
-        ):
-            tokens = self._until_end(tokens_S.tolist())
+        for decoded, length, tokens_S in zip(batch, lengths, tokens_BS[:, padded:], strict=True):
+            tokens = self._until_end(tokens_S.tolist())[: self.context_length - length]
+            tokens = self.encoder.until_stop(tokens, decoding.stop)
             text = self.encoder.decode(tokens, decoding.stop)
             responses.append(Response(decoded.request.key, text, token_count=len(tokens)))
         return responses
 
     def _score(self, batch: Sequence[Decoded], encoded: Sequence[Encoded]) -> list[Response]:
         inputs = self._inputs(batch, encoded)
-        logits_BSV = self.network(**inputs).logits.float()
-        cap = self.network.config.get_text_config().to_dict().get("final_logit_softcapping")
-        if cap and self.network.config.model_type in _WITHOUT_SOFTCAP:
-            logits_BSV = cap * torch.tanh(logits_BSV / cap)
-        logprobs_BSV = logits_BSV.log_softmax(-1)
+        longest = 1 + max(one.continuation_tokens for one in encoded)
+        logprobs_BSV = self.network(**inputs).logits[:, -longest:].float().log_softmax(-1)
         responses = []
         for index, (decoded, one) in enumerate(zip(batch, encoded, strict=True)):
             count = one.continuation_tokens
@@ -153,26 +165,58 @@ class TransformersEngine:
             )
         return responses
 
-    def _decoding(self, decoding: Decoding) -> GenerationConfig:
-        """The task's settings and the model's end tokens; its own habits (top-k, penalties) stay
-        out.
-        """
-        own = self.network.generation_config
-        return GenerationConfig(
-            max_new_tokens=decoding.max_tokens,
-            do_sample=decoding.temperature > 0,
-            temperature=decoding.temperature if decoding.temperature > 0 else None,
-            stop_strings=list(decoding.stop) or None,
-            eos_token_id=own.eos_token_id,
-            bos_token_id=own.bos_token_id,
-            pad_token_id=own.pad_token_id if own.pad_token_id is not None else self._ends()[0],
-        )
+    def _leave_habits(self) -> None:
+        """Keep of the model's generation config its special tokens only.
 
-    def _ends(self) -> list[int]:
-        ends = self.network.generation_config.eos_token_id
-        return ends if isinstance(ends, list) else [] if ends is None else [ends]
+        What a call leaves open transformers takes from there: repetition penalties, suppressed
+        tokens. The tokenizer's end token ends an answer too, as in vLLM.
+        """
+        own, tokenizer = self.network.generation_config, self.encoder.tokenizer
+        ends = own.eos_token_id if isinstance(own.eos_token_id, list) else [own.eos_token_id]
+        self.ends = {end for end in [*ends, tokenizer.eos_token_id] if end is not None}
+        pads = [own.pad_token_id, tokenizer.pad_token_id, *sorted(self.ends)]
+        self.network.generation_config = GenerationConfig(
+            eos_token_id=sorted(self.ends) or None,
+            bos_token_id=own.bos_token_id,
+            pad_token_id=next((pad for pad in pads if pad is not None), None),
+        )
 
     def _until_end(self, tokens: list[int]) -> list[int]:
         """Up to and with the first end token: what follows is the batch's padding."""
-        at = min((tokens.index(end) for end in self._ends() if end in tokens), default=len(tokens))
+        at = next((at for at, token in enumerate(tokens) if token in self.ends), len(tokens))
         return tokens[: at + 1]
+
+
+class _StopStrings:
+    """Ends a row whose answer has a stop string; transformers' own finds them in the prompt too.
+
+    Only the answer's tail is read, so `until_stop` has the last word.
+    """
+
+    def __init__(self, encoder: PromptEncoder, stop: Sequence[str], prompt_length: int) -> None:
+        self.encoder = encoder
+        self.stop = stop
+        self.prompt_length = prompt_length
+        self.tail = 1 + max((len(end.encode()) for end in stop), default=0)
+
+    def __call__(self, tokens_BS: Any, scores_BV: Any, **_: Any) -> Any:
+        tails_BS = tokens_BS[:, max(self.prompt_length, tokens_BS.shape[1] - self.tail) :]
+        stopped = [self.encoder.has_stop(tail_S, self.stop) for tail_S in tails_BS.tolist()]
+        return torch.tensor(stopped, device=tokens_BS.device)
+
+
+def _kind(decoded: Decoded) -> tuple[bool, Decoding, bool, bool]:
+    """What a batch has in common: a processor takes pictures for all of its rows or for none."""
+    request, rendered = decoded.request, decoded.rendered
+    shown = bool(rendered.images), bool(rendered.videos)
+    return request.continuation is None, request.decoding, *shown
+
+
+def _generation(decoding: Decoding) -> GenerationConfig:
+    sampled = decoding.temperature > 0
+    return GenerationConfig(
+        max_new_tokens=decoding.max_tokens,
+        do_sample=sampled,
+        temperature=decoding.temperature if sampled else None,
+        top_k=0 if sampled else None,  # else 50
+    )

@@ -7,16 +7,23 @@ one in.
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from towereval.engines import KINDS
-from towereval.engines.prompts import Decoded, Encoded, PromptEncoder, decode_ahead, video_metadata
+from towereval.engines.prompts import (
+    Decoded,
+    Encoded,
+    PromptEncoder,
+    decode_ahead,
+    most_pictures,
+    video_metadata,
+)
 from towereval.errors import EngineError
-from towereval.types import Decoding, Frame, Image, Model, Request, Response
+from towereval.types import Decoding, Frame, Image, Model, Request, Response, Video
 
 if TYPE_CHECKING:
     from vllm import LLM, RequestOutput, SamplingParams
@@ -35,7 +42,7 @@ class VllmEngine:
         self.model = model
         self.encoder = PromptEncoder(model)
         self.llm = _load(model, engine_args, seed)
-        self._names = count()  # not keys: two requests may have the same one
+        self._names = itertools.count()  # not keys: two requests may have the same one
 
     def run(self, requests: Iterable[Request]) -> Generator[Response, None, None]:
         ahead = decode_ahead(self.model, requests, workers=max(2, (os.cpu_count() or 2) // 2))
@@ -56,6 +63,7 @@ class VllmEngine:
 
     def close(self) -> None:
         self.llm.llm_engine.engine_core.shutdown()
+        del self.llm
 
     def _submit(self, decoded: Decoded, running: dict[str, tuple[Request, Encoded, float]]) -> str:
         """Give one request to the engine; the reason if that cannot be done."""
@@ -63,7 +71,7 @@ class VllmEngine:
             return decoded.error
         request = decoded.request
         try:
-            encoded = self.encoder.encode(decoded.rendered, request.continuation)
+            encoded = self.encoder.encode(decoded)
             if request.continuation is not None and not encoded.continuation_tokens:
                 return "the continuation has no tokens"
             name = str(next(self._names))
@@ -89,6 +97,9 @@ class VllmEngine:
         if request.continuation is None:
             tokens = output.outputs[0].token_ids
             text = self.encoder.decode(tokens, request.decoding.stop)
+            if request.decoding.choices and text not in request.decoding.choices:
+                error = f"max_tokens is too few for a whole choice: {text!r}"
+                return Response(request.key, error=error, seconds=seconds)
             return Response(request.key, text, token_count=len(tokens), seconds=seconds)
         count = encoded.continuation_tokens
         logprobs = output.prompt_logprobs[-count:]
@@ -110,7 +121,10 @@ def _load(model: Model, engine_args: Mapping[str, Any], seed: int) -> LLM:
         "seed": seed,
         "max_model_len": checkpoint.context_length or None,
         "use_tqdm_on_load": False,
-        "limit_mm_per_prompt": {"image": checkpoint.images, "video": int(checkpoint.reads_video)},
+        "limit_mm_per_prompt": {
+            "image": most_pictures(checkpoint),
+            "video": int(checkpoint.reads_video),
+        },
     }
     if current_platform.is_cpu():
         # One process starts in 2 s where three take 20; a small machine gains nothing from more.
@@ -133,7 +147,7 @@ def _prompt(decoded: Decoded, encoded: Encoded) -> dict[str, Any]:
     if decoded.images:
         data["image"] = list(decoded.images)
     if decoded.videos:
-        # vLLM wants to be told in the metadata that the frames are sampled; transformers, beside it.
+        # That the frames are sampled is told vLLM in the metadata, and transformers beside it.
         data["video"] = [
             (clip.frames_THWC, {**video_metadata(clip), "do_sample_frames": False})
             for clip in decoded.videos
@@ -144,15 +158,16 @@ def _prompt(decoded: Decoded, encoded: Encoded) -> dict[str, Any]:
         # it.
         prompt["multi_modal_uuids"] = {
             "image": [_uuid(image) for image in decoded.rendered.images],
-            "video": [f"{clip.sha256}/{len(decoded.videos)}" for clip in decoded.rendered.videos],
+            "video": [_uuid(clip) for clip in decoded.rendered.videos],
         }
     return prompt
 
 
-def _uuid(image: Image | Frame) -> str:
-    if isinstance(image, Image):
-        return image.sha256
-    return f"{image.video.sha256}/{image.index}of{image.count}"
+def _uuid(item: Image | Frame | Video) -> str | None:
+    """What has no hash has no key, or all such pictures would be taken for one."""
+    file = item.video if isinstance(item, Frame) else item
+    part = f"{item.index}of{item.count}" if isinstance(item, Frame) else type(item).__name__
+    return f"{file.sha256}/{part}" if file.sha256 else None
 
 
 def _sampling(request: Request) -> SamplingParams:

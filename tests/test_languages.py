@@ -1,0 +1,96 @@
+"""Languages are found by code or group, in the order in which a task offers them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from towereval import plugins
+from towereval.errors import UnknownName
+from towereval.languages import GROUPS, LANGUAGES, expand, select
+
+OFFERED = ("fr", "de", "zh-Hant", "en", "is")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "chosen"),
+    [
+        ((), OFFERED),
+        (("de",), ("de",)),
+        (("is", "fr"), ("fr", "is")),
+        (("de", "de"), ("de",)),
+        (("core",), ("fr", "de", "zh-Hant", "en")),
+        (("unseen",), ("is",)),
+        (("unseen", "de", "core"), OFFERED),
+    ],
+)
+def test_codes_and_groups_choose_from_what_is_offered(
+    wanted: tuple[str, ...], chosen: tuple[str, ...]
+) -> None:
+    assert select(wanted, OFFERED) == chosen
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("ger", "unknown language 'ger'"),
+        ("De", r"did you mean .*\bde\b"),
+        ("cor", r"did you mean .*\bcore\b"),
+        ("it", "unknown language 'it'"),  # a language, but none that is offered
+        ("added", "unknown language 'added'"),  # no member of the group is offered
+        ("", "unknown language ''"),
+    ],
+)
+def test_what_is_not_offered_is_refused(name: str, message: str) -> None:
+    with pytest.raises(UnknownName, match=message):
+        select(("de", name), OFFERED)
+
+
+def test_groups_are_expanded_in_place() -> None:
+    assert expand(("nb", "unseen", "de")) == ("nb", "da", "fi", "hu", "is", "sv", "de")
+    assert expand(()) == ()
+
+
+@pytest.mark.parametrize(("group", "count"), [("core", 10), ("added", 9), ("tower20", 20)])
+def test_groups_are_as_large_as_the_paper_says(group: str, count: int) -> None:
+    assert len(GROUPS[group]) == count
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_groups_members_are_known_and_named_once(group: str) -> None:
+    assert set(GROUPS[group]) <= set(LANGUAGES)
+    assert len(set(GROUPS[group])) == len(GROUPS[group])
+    assert group not in LANGUAGES
+
+
+def test_core_added_and_unseen_share_no_language() -> None:
+    members = [*GROUPS["core"], *GROUPS["added"], *GROUPS["unseen"]]
+    assert len(set(members)) == len(members)
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_codes_are_bcp_47_and_names_are_there(code: str) -> None:
+    language = LANGUAGES[code]
+    assert re.fullmatch(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?", code)
+    assert re.fullmatch(r"[A-Z][a-z]{3}", language.script)
+    assert language.code == code
+    assert language.english
+    assert language.own or code == "und"
+
+
+def test_no_two_languages_share_a_name() -> None:
+    assert len({language.english for language in LANGUAGES.values()}) == len(LANGUAGES)
+    assert len({language.own for language in LANGUAGES.values()}) == len(LANGUAGES)
+
+
+TASKS = [
+    f"{name}@{task.variant}" for name in plugins.names("tasks") for task in plugins.load_tasks(name)
+]
+
+
+@pytest.mark.parametrize("reference", TASKS)
+def test_a_tasks_languages_are_known(reference: str) -> None:
+    task = plugins.load_task(reference)
+    assert set(task.languages) <= set(LANGUAGES)
+    assert len(set(task.languages)) == len(task.languages) > 0
