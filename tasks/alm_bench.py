@@ -5,8 +5,8 @@ authors from
 https://github.com/mbzuai-oryx/ALM-Bench (CC BY-NC-SA 4.0). Options stand inside the answer:
     Translated_Answer = "Dirndl (Optionen: Dirndl, Lederhosen, Sari, Kimono)"
 `towervision` asks for a letter after "Final Answer:" (their last prompt, deep-spin/lmms-eval
-a98cfe3d);
-`towervision-text` asks for the option's text and compares it exactly (their logged runs of 2025).
+a98cfe3d); `towervision-text` asks for the option's text and compares it exactly (their logged runs
+of 2025); `official` is the benchmark's own protocol: four question types, judged out of ten.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 from towereval.errors import Unscorable
 from towereval.metrics import alm_bench
 from towereval.metrics.exact import ChoiceLetter, ExactMatch
+from towereval.metrics.judge import AlmBenchJudge
 from towereval.types import (
     Dataset,
     Decoding,
@@ -56,6 +57,8 @@ SPLITS = {
     "no": ("Norwegian", "Norway"),
     "fi": ("Finnish", "Finland"),
 }
+OFFICIAL = Dataset("MBZUAI/ALM-Bench", split="test", media=("file_name",))
+OFFICIAL_NAMES = {"zh-Hans": "Chinese (Simplified)", "zh-Hant": "Chinese (Traditional)"}
 ASK = (
     "For the given Multiple Choice Question Answer below, analyze the question and answer strictly"
     " from one of the options below."
@@ -127,7 +130,47 @@ class AlmBench:
             return ()
 
 
+@dataclass(frozen=True, slots=True)
+class OfficialAlmBench:
+    """All four question types of MBZUAI/ALM-Bench in our 23 of its 100 languages, judged."""
+
+    variant: ClassVar[str] = "official"
+    name: ClassVar[str] = "alm_bench"
+    version: ClassVar[int] = 1
+    languages: ClassVar[tuple[str, ...]] = tuple(SPLITS)
+    metrics: ClassVar[tuple[Metric, ...]] = (AlmBenchJudge(),)
+    needs: ClassVar[frozenset[str]] = frozenset({"generate"})
+
+    def samples(self, source: Source, languages: Sequence[str]) -> Iterator[Sample]:
+        names = {OFFICIAL_NAMES.get(code, SPLITS[code][0]): code for code in languages}
+        for index, row in source.rows(OFFICIAL):
+            language = names.get(row["Language"])
+            if language is None:
+                continue
+            kind, question = row["Question_Type"], row["Translated_Question"]
+            try:
+                text = alm_bench.official_prompt(
+                    kind, question, row["Translated_Answer"], row["Language"]
+                )
+            except Unscorable:  # no options in parentheses: the official code skips the row too
+                continue
+            image = source.image(row["file_name"])
+            yield Sample(
+                id=f"{index}",
+                language=language,
+                prompt=(Message("user", (image, Text(text))),),
+                references=(row["Translated_Answer"],),
+                group=kind,
+                cluster=row["Image_Url"] or image.sha256,
+                meta={"ID": row["ID"], "Question_Type": kind, "Question": question},
+            )
+
+    def requests(self, sample: Sample) -> Iterator[Request]:
+        yield Request(sample.id, sample.prompt, Decoding(max_tokens=2048))
+
+
 variants = (
     AlmBench("towervision", (ChoiceLetter(),), max_tokens=1024),
     AlmBench("towervision-text", (ExactMatch(),), max_tokens=128),
+    OfficialAlmBench(),
 )

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,8 @@ def files_digest(folder: Path) -> str:
         old = known.get(name, [])
         current[name] = [*stamp, old[3] if old[:3] == stamp else _sha256(file)]
     if current != known:
-        write_atomically(known_file, json.dumps(current).encode())
+        with suppress(OSError):  # without it all files are read again next time
+            write_atomically(known_file, json.dumps(current).encode())
     return digest({name: entry[3] for name, entry in current.items()})
 
 

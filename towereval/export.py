@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from towereval.errors import StoreError
 from towereval.store import PAGE, Store, storable
 from towereval.types import Response, Sample, Text
 
@@ -25,14 +26,17 @@ def write_samples(store: Store, task: str, metrics: Sequence[str]) -> None:
         + [("unscored", pyarrow.string())]
     )
     file = store.folder / "samples" / f"{task}.parquet"
-    file.parent.mkdir(exist_ok=True)
     temporary = file.with_suffix(".tmp")
-    with parquet.ParquetWriter(temporary, schema, compression="zstd") as writer:
-        for rows in _pages(store, task):
-            writer.write_table(pyarrow.Table.from_pylist(rows, schema=schema))
-    with temporary.open("rb") as stream:
-        os.fsync(stream.fileno())
-    temporary.replace(file)
+    try:
+        file.parent.mkdir(exist_ok=True)
+        with parquet.ParquetWriter(temporary, schema, compression="zstd") as writer:
+            for rows in _pages(store, task):
+                writer.write_table(pyarrow.Table.from_pylist(rows, schema=schema))
+        with temporary.open("rb") as stream:
+            os.fsync(stream.fileno())
+        temporary.replace(file)
+    except OSError as error:
+        raise StoreError(f"{file}: cannot be written: {error}") from error
 
 
 def _pages(store: Store, task: str) -> Iterator[list[dict[str, Any]]]:

@@ -47,12 +47,12 @@ def names(kind: str) -> dict[str, Path]:
 
 
 def summary(file: Path) -> str:
-    """First line of a plug-in's docstring, read without importing it."""
+    """First paragraph of a plug-in's docstring, read without importing it."""
     try:
         docstring = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8")))
     except (OSError, SyntaxError, ValueError) as error:
         return f"cannot be read: {error}"
-    return (docstring or "").partition("\n")[0]
+    return " ".join((docstring or "").partition("\n\n")[0].split())
 
 
 def load_tasks(name: str) -> tuple[Task, ...]:

@@ -14,20 +14,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from towereval import __version__, checkpoints, engines, languages, plugins
+from towereval import __version__, engines, languages, plugins
 from towereval.data.folder import FolderSource
 from towereval.data.hub import HubSource
-from towereval.data.media import DECODING
-from towereval.engines import EngineKind
 from towereval.environment import describe
 from towereval.errors import DataError, UnknownName, UsageError
 from towereval.export import write_samples
+from towereval.judging import Judge, JudgePlan, ask_judge
 from towereval.store import Store, read_manifest
+from towereval.subject import Subject, find_subject, recorded_clean
 from towereval.summary import score, summarize
-from towereval.types import Model, Request, Respondent, Result, Sample, Source, Task, digest
+from towereval.types import Request, Result, Sample, Source, Task, digest
 
 SAMPLES = Path(__file__).parent / "data" / "samples"
 
@@ -48,6 +49,7 @@ class Plan:
     fresh: bool = False
     seed: int = 0
     predict_only: bool = False
+    judge: JudgePlan = field(default_factory=JudgePlan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,54 +76,48 @@ class Silence:
         pass
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """Who answers: the engine and model behind `respondent`. `model` is None where answers are
-    replayed.
-    """
-
-    kind: EngineKind
-    model: Model | None
-    respondent: str
-    description: Mapping[str, Any]
-    clean: Callable[[str], str]
-
-
 def run(plan: Plan, listener: Listener | None = None) -> Outcome:
     """Raises `TowerevalError`; whatever was answered by then is in the run's folder."""
     listener = listener or Silence()
     tasks = chosen_tasks(plan)
-    subject = _subject(plan, tasks)
+    subject = find_subject(plan.model, plan.engine, plan.engine_args)
     sources = {task.name: _source(plan, task) for task in tasks}
     manifest = _manifest(plan, tasks, subject)
     folder = _folder(plan, manifest)
     with Store(folder) as store:
-        store.write_manifest({**manifest, "run_id": folder.name})
+        # A judge that was asked by an earlier `score` still judges.
+        judged = {k: v for k, v in store.earlier_manifest().items() if k == "judge"}
+        manifest = {**manifest, "run_id": folder.name, **judged}
+        store.write_manifest(manifest)
         digests = collect(store, plan, tasks, sources, subject.respondent, listener)
         data = {
             name: {**_origin(plan, name, sources[name]), "digest": digests[name]}
             for name in digests
         }
-        store.write_manifest({**manifest, "run_id": folder.name, "data": data})
+        store.write_manifest({**manifest, "data": data})
         asked = respond(store, plan, subject, listener)
         results: tuple[Result, ...] = ()
         if not plan.predict_only:
-            results = publish(store, tasks, subject.clean, listener)
+            results = publish(store, tasks, subject.clean, listener, judge=plan.judge)
         return Outcome(folder, results, asked, tuple(store.failures()))
 
 
-def rescore(folder: Path, metrics: Sequence[str] = (), listener: Listener | None = None) -> Outcome:
-    """Score a run's stored responses again, by today's metrics; no engine is needed."""
+def rescore(
+    folder: Path,
+    metrics: Sequence[str] = (),
+    judge: JudgePlan | None = None,
+    listener: Listener | None = None,
+) -> Outcome:
+    """Score a run's stored responses again, by today's metrics; only a judge needs an engine."""
     manifest = read_manifest(folder)
     tasks = [plugins.load_task(f"{task['name']}@{task['variant']}") for task in manifest["tasks"]]
     offered = {metric.name for task in tasks for metric in task.metrics}
     for name in metrics:
         if name not in offered:
             raise UnknownName("metric", name, offered)
-    adapter = manifest["respondent"].get("adapter", "").partition(" ")[0]
-    clean = plugins.load_adapter(adapter).clean if adapter else str
+    clean = recorded_clean(manifest)
     with Store(folder) as store:
-        results = publish(store, tasks, clean, listener or Silence(), metrics)
+        results = publish(store, tasks, clean, listener or Silence(), metrics, judge)
         return Outcome(folder, results, 0, tuple(store.failures()))
 
 
@@ -203,12 +199,22 @@ def publish(
     clean: Callable[[str], str],
     listener: Listener,
     metrics: Sequence[str] = (),
+    judge: JudgePlan | None = None,
 ) -> tuple[Result, ...]:
     """Score the stored responses and write results.json and the samples."""
-    listener.stage("scoring", None)
-    score(store, tasks, clean, metrics)
     manifest = store.manifest()
-    results = summarize(store, tasks, split=manifest["split"], run_id=manifest["run_id"])
+    if judge is not None and judge.model:
+        listener.stage("judging", None)
+        asked = ask_judge(store, tasks, clean, judge, listener.advance)
+        manifest["judge"] = asdict(asked)
+        store.write_manifest(manifest)
+    # Verdicts that were given before are found again without the judge.
+    judged_by = Judge(**manifest["judge"]) if "judge" in manifest else Judge("", "")
+    listener.stage("scoring", None)
+    score(store, tasks, clean, metrics, partial(judged_by.verdict, store))
+    results = summarize(
+        store, tasks, split=manifest["split"], run_id=manifest["run_id"], judge=judged_by.name
+    )
     for task in tasks:
         write_samples(store, task.name, [metric.name for metric in task.metrics])
     store.write_results(
@@ -220,37 +226,6 @@ def publish(
         }
     )
     return results
-
-
-def _subject(plan: Plan, tasks: Sequence[Task]) -> Subject:
-    kind = engines.find(plan.engine)
-    if kind.name == "replay":
-        from towereval.engines.replay import recording
-
-        recorded = read_manifest(recording(plan.engine_args))
-        adapter = recorded["respondent"].get("adapter", "").partition(" ")[0]
-        clean = plugins.load_adapter(adapter).clean if adapter else str
-        return Subject(kind, None, recorded["respondent_digest"], recorded["respondent"], clean)
-    versions = engines.versions(kind)
-    model = checkpoints.find(plan.model)
-    checkpoint = model.checkpoint
-    respondent = Respondent(
-        model=checkpoint.repo or model.name,
-        checkpoint=model.digest,
-        adapter=f"{model.adapter.name} {model.adapter.version}",
-        engine=", ".join(f"{name} {version}" for name, version in versions.items()),
-        dtype=str(plan.engine_args.get("dtype", checkpoint.dtype)),
-        engine_args={
-            "images": checkpoint.images,
-            "frames": checkpoint.frames,
-            "frame_size": checkpoint.frame_size,
-            **checkpoint.engine_args,
-            **plan.engine_args,
-        },
-        media=DECODING,
-    )
-    description = {**asdict(respondent), "changes": list(model.changes)}
-    return Subject(kind, model, respondent.digest, description, model.adapter.clean)
 
 
 def _source(plan: Plan, task: Task) -> Source:

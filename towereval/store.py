@@ -90,6 +90,10 @@ class Store:
     def manifest(self) -> dict[str, Any]:
         return read_manifest(self.folder)
 
+    def earlier_manifest(self) -> dict[str, Any]:
+        """That of an earlier start of the same run, empty at the first."""
+        return self.manifest() if (self.folder / "manifest.json").exists() else {}
+
     def write_manifest(self, manifest: dict[str, Any]) -> None:
         self._write_json("manifest.json", {"schema": SCHEMA, **manifest})
 

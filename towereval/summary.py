@@ -5,34 +5,60 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias, cast
 
 from towereval.errors import Unscorable
 from towereval.statistics import Estimate, Observations, estimate
 from towereval.store import Store
-from towereval.types import Metric, Response, Result, Sample, Score, Task
+from towereval.types import (
+    JudgedMetric,
+    Metric,
+    Request,
+    Response,
+    Result,
+    Sample,
+    Score,
+    Task,
+)
+
+NO_JUDGE = "no judge was asked; run: towereval score RUN --judge MODEL"
+
+
+# How a judge's verdict on a question is found; None where it has not been asked.
+Verdicts: TypeAlias = Callable[[Request], Response | None]
 
 
 def score(
-    store: Store, tasks: Sequence[Task], clean: Callable[[str], str], metrics: Sequence[str] = ()
+    store: Store,
+    tasks: Sequence[Task],
+    clean: Callable[[str], str],
+    metrics: Sequence[str] = (),
+    verdicts: Verdicts = lambda _: None,
 ) -> None:
     """Give every sample a score or a reason by each metric, or by those that `metrics` names."""
 
     def scores() -> Iterator[tuple[int, Score]]:
         for task in tasks:
-            wanted = [m for m in task.metrics if not metrics or m.name in metrics]
+            wanted = [
+                (metric, verdicts if isinstance(metric, JudgedMetric) else None)
+                for metric in task.metrics
+                if not metrics or metric.name in metrics
+            ]
             for position, sample, responses in store.answered(task.name):
-                for metric in wanted:
-                    yield position, judge(metric, sample, responses, clean)
+                for metric, judge in wanted:
+                    yield position, score_sample(metric, sample, responses, clean, judge)
 
     store.replace_scores(scores(), metrics)
 
 
-def judge(
+def score_sample(
     metric: Metric,
     sample: Sample,
     responses: Sequence[Response | None],
     clean: Callable[[str], str],
+    judge: Verdicts | None,
 ) -> Score:
+    """`judge` is given for a judged metric alone."""
     blank = Score(sample.id, sample.language, sample.group, sample.cluster, metric.name)
     answers: list[Response] = []
     for response in responses:
@@ -41,6 +67,16 @@ def judge(
             return replace(blank, unscored=reason, failed=True)
         answers.append(replace(response, text=clean(response.text)))
     try:
+        if judge is not None:
+            question = cast("JudgedMetric", metric).question(sample, answers)
+            if question is None:
+                return blank
+            verdict = judge(question)
+            if verdict is None:
+                return replace(blank, unscored=NO_JUDGE)
+            if verdict.error:
+                return replace(blank, unscored=f"judge: {verdict.error}", failed=True)
+            answers = [verdict]
         return replace(blank, values=metric.sample(sample, answers))
     except Unscorable as reason:
         return replace(blank, unscored=str(reason))
@@ -54,13 +90,16 @@ class _Cell:
     clusters: list[str] = field(default_factory=list)
     failed: int = 0
     unscored: int = 0
+    reason: str = ""
 
     def add(self, one: Score) -> None:
         if one.failed:
             self.failed += 1
+            self.reason = self.reason or one.unscored
         elif one.unscored:
             self.unscored += 1
-        else:
+            self.reason = self.reason or one.unscored
+        elif one.values:
             self.statistics.extend(one.values)
             self.clusters.append(one.cluster or one.sample_id)
 
@@ -72,7 +111,7 @@ class _Cell:
 
 
 def summarize(
-    store: Store, tasks: Sequence[Task], *, split: str, run_id: str
+    store: Store, tasks: Sequence[Task], *, split: str, run_id: str, judge: str = ""
 ) -> tuple[Result, ...]:
     """Rows per task, metric and language: each group's, the whole's, and the macro mean over
     languages.
@@ -81,17 +120,14 @@ def summarize(
         row
         for task in tasks
         for metric in task.metrics
-        for row in _rows(store, task, metric, split, run_id)
+        for row in _rows(store, task, metric, _blank(task, metric, split, run_id, judge))
     )
 
 
-def _rows(store: Store, task: Task, metric: Metric, split: str, run_id: str) -> Iterator[Result]:
-    groups: dict[str, dict[str, _Cell]] = {"": {}}
-    for one in store.scores(task.name, metric.name):
-        for group in {"", one.group}:
-            cells = groups.setdefault(group, {})
-            cells.setdefault(one.language, _Cell()).add(one)
-    blank = Result(
+def _blank(task: Task, metric: Metric, split: str, run_id: str, judge: str) -> Result:
+    """A row in which nothing is measured yet; a judged number is its judge's too."""
+    judged = isinstance(metric, JudgedMetric)
+    return Result(
         task=task.name,
         variant=task.variant,
         task_version=task.version,
@@ -105,9 +141,19 @@ def _rows(store: Store, task: Task, metric: Metric, split: str, run_id: str) -> 
         n=0,
         n_failed=0,
         n_unscored=0,
-        signature=metric.signature,
+        signature=f"{metric.signature}|judge:{judge or 'none'}" if judged else metric.signature,
         run_id=run_id,
     )
+
+
+def _rows(store: Store, task: Task, metric: Metric, blank: Result) -> Iterator[Result]:
+    groups: dict[str, dict[str, _Cell]] = {"": {}}
+    for one in store.scores(task.name, metric.name):
+        if not (one.values or one.unscored):
+            continue  # the metric is not meant for such samples
+        for group in {"", one.group}:
+            cells = groups.setdefault(group, {})
+            cells.setdefault(one.language, _Cell()).add(one)
     order = {language: index for index, language in enumerate(task.languages)}
     for group in (*sorted(groups)[1:], ""):  # the categories, then the whole
         cells = groups[group]
@@ -124,7 +170,8 @@ def _group_rows(metric: Metric, cells: Mapping[str, _Cell], blank: Result) -> It
     )
     for language, cell in cells.items():
         row = replace(blank, language=language, n_failed=cell.failed, n_unscored=cell.unscored)
-        yield _with(row, estimates[language]) if language in estimates else row
+        found = estimates.get(language)
+        yield _with(row, found) if found else replace(row, note=f"unscored: {cell.reason}")
     # A mean over fewer languages than were asked about would look like the mean over all of them.
     if macro is not None and len(scored) == len(cells) and not blank.group:
         yield replace(

@@ -14,7 +14,7 @@ import json
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 # --- what a model is shown ---
 
@@ -184,12 +184,21 @@ class Metric(Protocol):
     def mean(self) -> bool: ...
 
     def sample(self, sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
-        """Statistics of one sample, whose responses come in the order of its requests. Raises
-        `Unscorable`.
+        """Statistics of one sample, whose responses come in the order of its requests.
+
+        An empty tuple where the metric is not meant for such a sample. Raises `Unscorable`.
         """
 
     def corpus(self, total: Sequence[float], count: int) -> float:
         """The value of `count` >= 1 samples whose statistics sum to `total`."""
+
+
+@runtime_checkable
+class JudgedMetric(Metric, Protocol):
+    """A metric that asks another model: `sample` is then given that model's verdict alone."""
+
+    def question(self, sample: Sample, responses: Sequence[Response]) -> Request | None:
+        """What the judge is asked, None where the metric is not meant for such a sample."""
 
 
 # --- what a benchmark is ---

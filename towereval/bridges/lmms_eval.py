@@ -129,9 +129,11 @@ def read_log(log: Log) -> Iterator[tuple[int, dict[str, Any]]]:
             try:
                 row = json.loads(line)
                 index = int(row["doc_id"])
-                if not isinstance(row["doc"], dict):
-                    raise ValueError(f"doc is a {type(row['doc']).__name__}")
-                row["filtered_resps"][0] + row["input"]
+                for name, kind in (("doc", dict), ("filtered_resps", list), ("input", str)):
+                    if not isinstance(row[name], kind):
+                        raise ValueError(f"{name} is a {type(row[name]).__name__}")
+                if not isinstance(row["filtered_resps"][0], str):
+                    raise ValueError("filtered_resps holds no text")
             except (ValueError, KeyError, TypeError, IndexError) as error:
                 reason = f"{type(error).__name__}: {error}"
                 raise DataError(

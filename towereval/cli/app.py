@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from towereval.cli import doctor, import_logs, leaderboard, listing, run, score
+from towereval.cli import doctor, import_logs, leaderboard, listing, run, score, setup
 from towereval.errors import TowerevalError, UsageError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command("leaderboard")(leaderboard.leaderboard)
 app.command("tasks")(listing.tasks)
 app.command("models")(listing.models)
 app.command("doctor")(doctor.doctor)
+app.add_typer(setup.app, name="setup")
 
 
 def main() -> None:

@@ -25,7 +25,7 @@ def pairs(texts: Iterable[str], option: str) -> dict[str, str]:
         key = ""
         for part in _split(text):
             key, equals, value = part.partition("=")
-            if not equals or not key:
+            if not equals or not key.strip():
                 raise UsageError(f"{option} wants KEY=VALUE, found {part!r}")
             found[key.strip()] = value
     return found
@@ -68,6 +68,6 @@ def _split(text: str) -> list[str]:
 
 def _value(text: str) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=str)  # NaN and Infinity are no JSON
     except ValueError:
         return text

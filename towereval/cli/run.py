@@ -25,6 +25,9 @@ OPTIONS: dict[str, tuple[type, ...]] = {
     "fresh": (bool,),
     "seed": (int,),
     "predict_only": (bool,),
+    "judge": (str,),
+    "judge_engine": (str,),
+    "judge_engine_args": (str, list, dict),
 }
 
 
@@ -44,6 +47,9 @@ def run(
     fresh: Annotated[bool, typer.Option("--fresh", help="Ask everything again.")] = False,
     seed: Annotated[int, typer.Option(help="For sampling.")] = 0,
     predict_only: Annotated[bool, typer.Option("--predict-only", help="Do not score.")] = False,
+    judge: Annotated[str, typer.Option(help="A model that judges open answers.")] = "",
+    judge_engine: Annotated[str, typer.Option(help="The judge's engine.")] = "vllm",
+    judge_engine_args: Annotated[list[str] | None, typer.Option(help="For it, as k=v,..")] = None,
     config: Annotated[Path | None, typer.Option(help="These options in a TOML file.")] = None,
 ) -> None:
     """Score a model on benchmarks; the same command again asks only what is missing."""
@@ -65,6 +71,7 @@ def start(given: dict[str, Any]) -> int:
     if given["limit"] < 0:
         raise UsageError(f"--limit is a number of samples, not {given['limit']}")
     from towereval.cli.console import Progress, quiet_libraries, show_failures, show_results
+    from towereval.judging import JudgePlan
     from towereval.run import Plan, run
 
     plan = Plan(
@@ -80,6 +87,11 @@ def start(given: dict[str, Any]) -> int:
         fresh=given["fresh"],
         seed=given["seed"],
         predict_only=given["predict_only"],
+        judge=JudgePlan(
+            given["judge"],
+            given["judge_engine"],
+            _table(given["judge_engine_args"], "--judge-engine-args", options.values),
+        ),
     )
     quiet_libraries()
     with closing(Progress()) as progress:

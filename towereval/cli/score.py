@@ -13,12 +13,17 @@ from towereval.cli import options
 def score(
     run: Annotated[Path, typer.Argument(help="A run's folder.")],
     metrics: Annotated[str, typer.Option(help="Only these, as a,b.")] = "",
+    judge: Annotated[str, typer.Option(help="A model that judges open answers.")] = "",
+    judge_engine: Annotated[str, typer.Option(help="The judge's engine.")] = "vllm",
+    judge_engine_args: Annotated[list[str] | None, typer.Option(help="For it, as k=v,..")] = None,
 ) -> None:
-    """Score a run's stored responses again, with no engine."""
+    """Score a run's stored responses again; only a judge needs an engine."""
     from towereval.cli.console import show_failures, show_results
+    from towereval.judging import JudgePlan
     from towereval.run import rescore
 
-    outcome = rescore(run, options.names(metrics))
+    engine_args = options.values(judge_engine_args or (), "--judge-engine-args")
+    outcome = rescore(run, options.names(metrics), JudgePlan(judge, judge_engine, engine_args))
     show_results(outcome.results)
     show_failures(outcome.failures)
     raise typer.Exit(4 if outcome.failures else 0)

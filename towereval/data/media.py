@@ -2,7 +2,7 @@
 them.
 
 Decoding is safe: no network protocol, no other program, no picture of more than MAX_PIXELS, no
-half-read file.
+half-read picture. A clip cut within a frame is refused; between two frames it is a shorter clip.
 """
 
 from __future__ import annotations

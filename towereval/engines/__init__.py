@@ -18,12 +18,16 @@ from towereval.types import Engine, Model
 
 @dataclass(frozen=True, slots=True)
 class EngineKind:
-    """`packages`: those whose version can change an answer; of a group, one is installed."""
+    """`packages`: those whose version can change an answer; of a group, one is installed.
+
+    `served`: the model is on a server, so there are no files to find or prepare.
+    """
 
     name: str
     packages: tuple[tuple[str, ...], ...]
     extra: str
     capabilities: frozenset[str]
+    served: bool = False
 
 
 KINDS = {
@@ -41,6 +45,7 @@ KINDS = {
             "transformers",
             frozenset({"generate", "score"}),
         ),
+        EngineKind("openai", (), "", frozenset({"generate"}), served=True),
         EngineKind("replay", (), "", frozenset({"generate", "score", "choices"})),
     )
 }

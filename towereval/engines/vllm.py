@@ -63,7 +63,6 @@ class VllmEngine:
 
     def close(self) -> None:
         self.llm.llm_engine.engine_core.shutdown()
-        del self.llm
 
     def _submit(self, decoded: Decoded, running: dict[str, tuple[Request, Encoded, float]]) -> str:
         """Give one request to the engine; the reason if that cannot be done."""
@@ -131,7 +130,13 @@ def _load(model: Model, engine_args: Mapping[str, Any], seed: int) -> LLM:
         os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
         os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
         os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")
-        settings |= {"distributed_executor_backend": "uni", "enforce_eager": True}
+        settings |= {
+            "distributed_executor_backend": "uni",
+            "enforce_eager": True,
+            # vLLM 0.32 dies of a seeded request whose prompt is read in pieces: after each it winds
+            # back the generator, which torch's CPU generator cannot do.
+            "enable_chunked_prefill": False,
+        }
     try:
         return LLM(**{**settings, **checkpoint.engine_args, **engine_args})
     except Exception as error:

@@ -44,7 +44,10 @@ class Board:
             ],
         }
         data = json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False).encode()
-        write_atomically(output / "leaderboard.json", data + b"\n")
+        try:
+            write_atomically(output / "leaderboard.json", data + b"\n")
+        except OSError as error:
+            raise StoreError(f"{output}/leaderboard.json: cannot be written: {error}") from error
 
 
 def build(results: Path) -> Board:

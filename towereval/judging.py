@@ -1,0 +1,96 @@
+"""Asks a judge about stored answers, through the same engines and store as any other question.
+
+A verdict is a response: it is found by its key, kept, and asked again after an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from typing import Any
+
+from towereval import engines
+from towereval.errors import UsageError
+from towereval.store import Store
+from towereval.subject import Subject, find_subject
+from towereval.types import JudgedMetric, Request, Response, Task
+
+
+@dataclass(frozen=True, slots=True)
+class JudgePlan:
+    """Which model judges, behind which engine. No model: nobody judges."""
+
+    model: str = ""
+    engine: str = "vllm"
+    engine_args: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """`name` goes into the signature of every number that rests on its verdicts."""
+
+    name: str
+    respondent: str
+
+    def verdict(self, store: Store, question: Request) -> Response | None:
+        return store.response(replace(question, respondent=self.respondent).key)
+
+
+def find_judge(plan: JudgePlan) -> tuple[Judge, Subject]:
+    """Raises `UsageError` where the engine cannot generate."""
+    subject = find_subject(plan.model, plan.engine, plan.engine_args)
+    if "generate" not in subject.kind.capabilities:
+        raise UsageError(f"{subject.kind.name} cannot judge: it does not generate")
+    name = f"{plan.model}@{subject.respondent[:12]}"
+    return Judge(name, subject.respondent), subject
+
+
+def ask_judge(
+    store: Store,
+    tasks: Sequence[Task],
+    clean: Callable[[str], str],
+    plan: JudgePlan,
+    advance: Callable[[], None],
+) -> Judge:
+    """Ask what has no verdict yet; no engine starts when there is nothing to ask."""
+    judge, subject = find_judge(plan)
+    questions = _questions(store, tasks, clean, judge)
+    first = next(questions, None)
+    if first is None:
+        return judge
+    engine = engines.start(subject.kind, subject.model, plan.engine_args, seed=0)
+    with (
+        closing(engine),
+        closing(engine.run(chain([first], questions))) as verdicts,
+        closing(store.add_responses(verdicts)) as stored,
+    ):
+        for _ in stored:
+            advance()
+    return judge
+
+
+def _questions(
+    store: Store, tasks: Sequence[Task], clean: Callable[[str], str], judge: Judge
+) -> Iterator[Request]:
+    """Each open question once, about answers that there are."""
+    asked: set[str] = set()
+    for task in tasks:
+        metrics = [metric for metric in task.metrics if isinstance(metric, JudgedMetric)]
+        if not metrics:
+            continue
+        for _, sample, responses in store.answered(task.name):
+            given = [r for r in responses if r is not None and not r.error]
+            if len(given) < len(responses):
+                continue
+            answers = [replace(response, text=clean(response.text)) for response in given]
+            for metric in metrics:
+                question = metric.question(sample, answers)
+                if question is None:
+                    continue
+                verdict = judge.verdict(store, question)
+                request = replace(question, respondent=judge.respondent)
+                if (verdict is None or verdict.error) and request.key not in asked:
+                    asked.add(request.key)
+                    yield request
