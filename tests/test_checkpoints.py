@@ -159,6 +159,12 @@ def test_a_file_that_has_not_changed_is_not_read_again(
     assert "model.safetensors" not in opened
 
 
+def test_a_cache_that_cannot_be_written_does_no_harm(tmp_path: Path, cache: Path) -> None:
+    folder = checkpoint(tmp_path / "model")
+    cache.write_text("not a folder")
+    assert files_digest(folder) == files_digest(checkpoint(tmp_path / "same"))
+
+
 @pytest.mark.parametrize("content", ["", "{", '{"config.json": [25, 1', '{"config.json": []}'])
 def test_a_torn_list_of_digests_is_made_anew(tmp_path: Path, cache: Path, content: str) -> None:
     folder = checkpoint(tmp_path / "model")

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_replay import RESPONDENT, mixed, record, replayed, right
 
+from tests.test_replay import RESPONDENT, mixed, record, replayed, right
 from towereval import __version__
 from towereval.engines import replay
 from towereval.errors import DataError, EngineError, StoreError, UnknownName, UsageError

@@ -39,9 +39,9 @@ ROOT = Path(__file__).parents[1]
 # What a killed process runs: `die` is the kill, at the moment that the test chooses.
 PREAMBLE = """
 import os, signal, sys
-sys.path[:0] = [{tests!r}, {root!r}]
+sys.path.insert(0, {root!r})
 from pathlib import Path
-from test_store import answer, made
+from tests.test_store import answer, made
 from towereval.store import Store
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -89,7 +89,7 @@ def open_ids(store: Store) -> list[str]:
 
 def killed(folder: Path, script: str) -> None:
     """Run a script that must end by SIGKILL."""
-    preamble = PREAMBLE.format(tests=str(ROOT / "tests"), root=str(ROOT), folder=str(folder))
+    preamble = PREAMBLE.format(root=str(ROOT), folder=str(folder))
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", preamble + script],
         capture_output=True,
@@ -322,7 +322,7 @@ def test_a_second_process_is_told_who_has_the_run(tmp_path: Path) -> None:
         [
             sys.executable,
             "-c",
-            PREAMBLE.format(tests=str(ROOT / "tests"), root=str(ROOT), folder=str(tmp_path / "run"))
+            PREAMBLE.format(root=str(ROOT), folder=str(tmp_path / "run"))
             + "with Store(folder): print('open', flush=True); sys.stdin.read()",
         ],
         stdin=subprocess.PIPE,
@@ -437,6 +437,17 @@ def test_a_folder_that_is_no_run_of_ours_is_named(
     with pytest.raises(StoreError, match=message) as error:
         read_manifest(tmp_path)
     assert str(tmp_path) in str(error.value)
+
+
+def test_an_export_that_cannot_be_written_is_a_store_error(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    (tmp_path / "samples").write_text("")
+    (tmp_path / "results.json").mkdir()
+    with Store(tmp_path) as store:
+        with pytest.raises(StoreError, match=r"made\.parquet: cannot be written"):
+            write_samples(store, "made", [])
+        with pytest.raises(StoreError, match=r"results\.json: cannot be written"):
+            store.write_results({})
 
 
 # --- texts ---
@@ -673,17 +684,13 @@ def test_what_cannot_change_an_answer_keeps_the_key(same: Request) -> None:
 
 
 def test_the_key_is_the_same_in_every_process(tmp_path: Path) -> None:
-    script = "from test_store import REQUEST; print(REQUEST.key)"
+    script = "from tests.test_store import REQUEST; print(REQUEST.key)"
     for seed in ("1", "2"):
         done = subprocess.run(
             [sys.executable, "-c", script],
             capture_output=True,
             text=True,
             check=True,
-            env={
-                **os.environ,
-                "PYTHONHASHSEED": seed,
-                "PYTHONPATH": os.pathsep.join([str(ROOT / "tests"), str(ROOT)]),
-            },
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},
         )
         assert done.stdout.strip() == REQUEST.key

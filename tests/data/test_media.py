@@ -132,7 +132,7 @@ NOISE = pil.effect_noise((64, 48), 50).convert("RGB")
         (encoded(NOISE, "PNG")[:-200], "truncated"),
         (encoded(NOISE, "JPEG")[:-200], "truncated"),
         (encoded(NOISE, "AVIF")[:-200], "cannot be decoded"),
-        (encoded(NOISE, "PNG")[:20], "not a picture"),
+        (encoded(NOISE, "PNG")[:20], "Truncated"),
         (b"<html>404 Not Found</html>", "not a picture"),
         (b"", "not a picture"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n", "not a picture"),
@@ -343,7 +343,7 @@ def test_a_clip_whose_end_is_missing_is_refused(tmp_path: Path) -> None:
     data = file.read_bytes()
     assert data.index(b"moov") < data.index(b"mdat")
     start = data.index(b"mdat")
-    for length in range(start, len(data) - 1, 17):
+    for length in (start, start + 8, start + 300, len(data) - 5, len(data) - 1):
         (tmp_path / "cut.mp4").write_bytes(data[:length])
         refusal(tmp_path / "cut.mp4")
 

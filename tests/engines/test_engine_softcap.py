@@ -137,7 +137,7 @@ def test_text_scores_as_gemma2_with_its_own_head(
 def test_sampled_answers_are_drawn_from_capped_probabilities(
     transformers_engine: Any, vllm_engine: Engine, question: Callable[..., Request], ask: Ask
 ) -> None:
-    """The mean log-probability of first tokens that both engines draw is the same."""
+    """The first tokens that both engines draw are as widely spread."""
     requests = [
         question(0, decoding=Decoding(max_tokens=1, temperature=1.0, seed=seed))
         for seed in range(200)

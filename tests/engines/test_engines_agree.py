@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image as pil
 
-from towereval.types import Decoding, Engine, Image, Model, Request, Response
+from towereval.data.media import decode_video, image_file
+from towereval.types import Decoding, Engine, Image, Model, Request, Response, Video
 
 pytestmark = pytest.mark.engine
 
@@ -78,6 +81,35 @@ def test_candidates_score_alike(
     assert [r.token_count for r in one] == [r.token_count for r in other] == [22, 15] * 16
     wanted = pytest.approx([response.logprob for response in one], abs=1e-3)
     assert [response.logprob for response in other] == wanted
+
+
+def test_a_clip_is_shown_as_its_frames_in_order(
+    engine: Engine,
+    tiny: Model,
+    question: Callable[..., Request],
+    film: Callable[..., Video],
+    ask: Ask,
+    tmp_path: Path,
+) -> None:
+    clips = [film(number) for number in range(4)]
+    frames = []
+    for clip in clips:
+        pixels = decode_video(clip, tiny.checkpoint.frames).frames_THWC
+        files = [tmp_path / f"{clip.sha256}-{index}.png" for index in range(len(pixels))]
+        for frame, file in zip(pixels, files, strict=True):
+            pil.fromarray(frame).save(file)
+        frames.append(tuple(image_file(file) for file in files))
+
+    def texts(shown: Sequence[tuple[Image | Video, ...]]) -> list[str]:
+        requests = [question(n, "What happens?", shown=media) for n, media in enumerate(shown)]
+        responses = ask(engine, requests)
+        assert not any(response.error for response in responses)
+        return [response.text for response in responses]
+
+    answers = texts([(clip,) for clip in clips])
+    assert answers == texts(frames)
+    assert answers != texts([pictures[::-1] for pictures in frames])
+    assert len(set(answers)) == 4
 
 
 def test_order_and_repetition_change_no_answer(

@@ -23,4 +23,4 @@ def comet() -> None:
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    print(line[:120], file=sys.stderr, flush=True)

@@ -1,0 +1,164 @@
+"""What holds for every task: its names, one prompt a sample, and how missing data is told."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from towereval import plugins
+from towereval.data.folder import FolderSource
+from towereval.errors import DataError
+from towereval.languages import LANGUAGES
+from towereval.run import SAMPLES, Plan, Silence, collect
+from towereval.store import Store
+from towereval.types import Request, Sample, Task, Text
+
+# Task@variant, the default variant first: version, number of languages, metrics, needs.
+TASKS = {
+    "alm_bench@towervision": (1, 23, ["accuracy"], {"generate"}),
+    "alm_bench@towervision-text": (1, 23, ["exact_match"], {"generate"}),
+    "alm_bench@official": (1, 23, ["judge"], {"generate"}),
+    "cc_ocr@towervision": (1, 7, ["macro_f1", "micro_f1"], {"generate"}),
+    "commute@official": (1, 6, ["contrastive_accuracy"], {"score"}),
+    "multi30k@towervision": (1, 3, ["bleu", "chrf"], {"generate"}),
+    "ocrbench@official": (1, 1, ["accuracy"], {"generate"}),
+    "ocrbench@towervision": (1, 1, ["accuracy"], {"generate"}),
+    "textvqa@validation": (1, 1, ["vqa_accuracy"], {"generate"}),
+    "vimul_bench@towereval": (1, 14, ["accuracy"], {"generate"}),
+}
+# Its data set is another one, which has no sample split.
+BUNDLED = [reference for reference in TASKS if reference != "alm_bench@official"]
+# Every column that a task reads.
+COLUMNS = {
+    "alm_bench@towervision": [
+        *("Question_Type", "file_name", "ID", "Category", "Language", "Image_Url"),
+        *("Translated_Question", "Translated_Answer"),
+    ],
+    "alm_bench@towervision-text": ["Translated_Question", "Translated_Answer"],
+    "cc_ocr@towervision": ["split", "answer", "image", "image_name", "question"],
+    "commute@official": ["source", "correct_translation", "incorrect_translation", "image"],
+    "multi30k@towervision": ["image", "en", "cs", "de", "fr"],
+    "ocrbench@official": ["image", "question", "question_type", "answer", "dataset"],
+    "ocrbench@towervision": ["dataset"],
+    "textvqa@validation": ["image", "image_id", "question", "question_id", "answers"],
+    "vimul_bench@towereval": ["mint_video_id", "question", "option", "answer"],
+}
+
+
+def asked(task: Task, folder: Path, languages: Sequence[str] = ()) -> list[tuple[Sample, Request]]:
+    source = FolderSource(folder)
+    return [
+        (sample, request)
+        for sample in task.samples(source, languages or task.languages)
+        for request in task.requests(sample)
+    ]
+
+
+def keep(folder: Path, wanted: Callable[[str], bool]) -> int:
+    """Drop the other columns from all rows; how many there were in a row."""
+    dropped = 0
+    for file in folder.rglob("*.jsonl"):
+        rows = [json.loads(line) for line in file.read_text("utf-8").split("\n") if line]
+        kept = [{name: row[name] for name in row if wanted(name)} for row in rows]
+        dropped = len(rows[0]) - len(kept[0])
+        file.write_text("".join(json.dumps(row) + "\n" for row in kept))
+    return dropped
+
+
+def test_the_tasks_their_variants_and_their_metrics() -> None:
+    """A change here can move a published number: raise the task's version with it."""
+    found = {
+        f"{task.name}@{task.variant}": (
+            task.version,
+            len(task.languages),
+            [metric.name for metric in task.metrics],
+            task.needs,
+        )
+        for name in plugins.names("tasks")
+        for task in plugins.load_tasks(name)
+    }
+    assert list(found.items()) == list(TASKS.items())
+
+
+@pytest.mark.parametrize("reference", TASKS)
+def test_languages_are_known_and_named_once(reference: str) -> None:
+    task = plugins.load_task(reference)
+    assert len(set(task.languages)) == len(task.languages)
+    assert set(task.languages) <= set(LANGUAGES)
+
+
+@pytest.mark.parametrize("reference", TASKS)
+def test_metrics_of_a_task_are_told_apart(reference: str) -> None:
+    metrics = plugins.load_task(reference).metrics
+    assert len({metric.name for metric in metrics}) == len(metrics)
+    assert len({metric.signature for metric in metrics}) == len(metrics)
+
+
+@pytest.mark.parametrize("reference", BUNDLED)
+def test_a_prompt_is_one_user_turn_the_picture_first(reference: str) -> None:
+    task = plugins.load_task(reference)
+    for sample, request in asked(task, SAMPLES / task.name):
+        (message,) = sample.prompt
+        shown, text = message.parts
+        assert message.role == "user"
+        assert isinstance(text, Text)
+        assert not isinstance(shown, Text)
+        assert (request.sample_id, request.prompt) == (sample.id, sample.prompt)
+
+
+@pytest.mark.parametrize("reference", BUNDLED)
+def test_the_same_data_elsewhere_asks_the_same(reference: str, tmp_path: Path) -> None:
+    """A stored answer is found again after the data was moved."""
+    task = plugins.load_task(reference)
+    shutil.copytree(SAMPLES / task.name, tmp_path / "moved")
+    here, there = asked(task, SAMPLES / task.name), asked(task, tmp_path / "moved")
+    assert [request.key for _, request in here] == [request.key for _, request in there]
+    assert [sample.id for sample, _ in here] == [sample.id for sample, _ in there]
+
+
+@pytest.mark.parametrize("reference", BUNDLED)
+def test_one_language_is_asked_as_it_is_among_all(reference: str) -> None:
+    task = plugins.load_task(reference)
+    everything = asked(task, SAMPLES / task.name)
+    for language in task.languages:
+        keys = [request.key for sample, request in everything if sample.language == language]
+        alone = asked(task, SAMPLES / task.name, [language])
+        assert [request.key for _, request in alone] == keys
+
+
+@pytest.mark.parametrize("reference", BUNDLED)
+def test_no_two_samples_of_a_language_ask_the_same(reference: str) -> None:
+    task = plugins.load_task(reference)
+    keys = [(one.language, request.key) for one, request in asked(task, SAMPLES / task.name)]
+    assert len(set(keys)) == len(keys)
+
+
+@pytest.mark.parametrize(
+    ("reference", "column"), [(task, column) for task in BUNDLED for column in COLUMNS[task]]
+)
+def test_a_missing_column_is_named_with_the_task(
+    tmp_path: Path, reference: str, column: str
+) -> None:
+    task = plugins.load_task(reference)
+    folder = tmp_path / "data"
+    shutil.copytree(SAMPLES / task.name, folder)
+    assert keep(folder, lambda name: name != column) == 1
+    plan = Plan("nobody", (reference,))
+    with Store(tmp_path / "run") as store, pytest.raises(DataError) as raised:
+        collect(store, plan, [task], {task.name: FolderSource(folder)}, "", Silence())
+    assert str(raised.value) == f"{task.name}: the data has no column or value {column!r}"
+
+
+@pytest.mark.parametrize("reference", BUNDLED)
+def test_a_column_that_is_not_read_may_be_missing(tmp_path: Path, reference: str) -> None:
+    task = plugins.load_task(reference)
+    folder = tmp_path / "data"
+    shutil.copytree(SAMPLES / task.name, folder)
+    read = {column for name in BUNDLED for column in COLUMNS[name] if name.startswith(task.name)}
+    keep(folder, lambda name: name in read)
+    keys = [request.key for _, request in asked(task, folder)]
+    assert keys == [request.key for _, request in asked(task, SAMPLES / task.name)]

@@ -1,0 +1,286 @@
+"""What is not comparable shares no line, and the same runs give the same board."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.test_cli import error_line, towereval
+from tests.test_replay import record, replayed, right
+from towereval.errors import StoreError, UsageError
+from towereval.leaderboard.build import Board, build
+from towereval.run import run
+from towereval.types import Result
+
+ROW = Result(
+    task="ocrbench",
+    variant="official",
+    task_version=1,
+    split="full",
+    language="en",
+    group="",
+    metric="accuracy",
+    value=0.5,
+    ci_low=0.4,
+    ci_high=0.6,
+    n=100,
+    n_failed=0,
+    n_unscored=0,
+    signature="accuracy|version:1",
+    run_id="",
+)
+
+
+def finished(
+    results: Path,
+    model: str,
+    run_id: str,
+    *rows: Mapping[str, Any],
+    created: str = "2026-01-01T00:00:00+00:00",
+    limit: int | None = None,
+) -> Path:
+    """A run's folder with rows that differ from `ROW` in what is given."""
+    folder = results / model.replace("/", "--") / run_id
+    folder.mkdir(parents=True)
+    content = {
+        "schema": 1,
+        "run_id": run_id,
+        "model": model,
+        "created": created,
+        "results": [asdict(replace(ROW, run_id=run_id, **row)) for row in rows or ({},)],
+    }
+    (folder / "results.json").write_text(json.dumps(content))
+    (folder / "manifest.json").write_text(json.dumps({"schema": 1, "limit": limit}))
+    return folder
+
+
+def cells(board: Board) -> list[dict[str, float | None]]:
+    """The values of each line, by model."""
+    return [{model: row.value for model, row in found.items()} for found in board.rows.values()]
+
+
+# --- what shares a line ---
+
+
+def test_two_models_of_one_protocol_share_a_line(tmp_path: Path) -> None:
+    finished(tmp_path, "b", "r1", {"value": 0.1, "n": 7, "n_failed": 3, "note": "wilson"})
+    finished(tmp_path, "a", "r2", {"value": 0.2, "ci_low": None, "ci_high": None})
+    board = build(tmp_path)
+    assert board.models == ("a", "b")
+    assert cells(board) == [{"b": 0.1, "a": 0.2}]
+    assert board.notices == ()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"task": "textvqa"},
+        {"variant": "towervision"},
+        {"task_version": 2},
+        {"split": "sample"},
+        {"language": "de"},
+        {"group": "Road Signs"},
+        {"metric": "anls"},
+        {"signature": "accuracy|version:2"},
+        {"languages": ("de", "en")},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_what_differs_in_protocol_shares_no_line(tmp_path: Path, change: dict[str, Any]) -> None:
+    finished(tmp_path, "a", "r1", {"value": 0.1})
+    finished(tmp_path, "b", "r2", {"value": 0.2, **change})
+    board = build(tmp_path)
+    assert sorted(cells(board), key=str) == [{"a": 0.1}, {"b": 0.2}]
+    # Nor does one model's older protocol give way to the newer.
+    finished(tmp_path, "a", "r3", {"value": 0.3, **change}, created="2026-02-01T00:00:00+00:00")
+    board = build(tmp_path)
+    assert sorted(cells(board), key=str) == [{"a": 0.1}, {"b": 0.2, "a": 0.3}]
+    assert board.notices == ()
+
+
+def test_means_over_different_languages_share_no_line(tmp_path: Path) -> None:
+    mean = {"language": "*", "languages": ("cs", "de")}
+    finished(tmp_path, "a", "r1", mean)
+    finished(tmp_path, "b", "r2", {**mean, "languages": ("cs", "de", "fr")})
+    assert len(build(tmp_path).rows) == 2
+
+
+# --- which run speaks ---
+
+
+@pytest.mark.parametrize("newer", ["r1", "r2"])
+def test_the_newest_run_speaks_and_the_older_is_named(tmp_path: Path, newer: str) -> None:
+    for run_id in ("r1", "r2"):
+        created = f"2026-01-0{2 if run_id == newer else 1}T00:00:00+00:00"
+        value = 0.9 if run_id == newer else 0.1
+        finished(tmp_path, "a", run_id, {"value": value}, {"group": "x"}, created=created)
+    board = build(tmp_path)
+    assert cells(board) == [{"a": 0.9}, {"a": 0.5}]
+    older = {"r1": "r2", "r2": "r1"}[newer]
+    assert board.notices == (f"a: {newer} replaces {older}",)
+
+
+def test_a_newer_run_of_other_languages_leaves_the_rest(tmp_path: Path) -> None:
+    both = ({"language": "de", "value": 0.1}, {"language": "en", "value": 0.2})
+    finished(tmp_path, "a", "r1", *both)
+    finished(
+        *(tmp_path, "a", "r2", {"language": "de", "value": 0.3}),
+        created="2026-01-02T00:00:00+00:00",
+    )
+    assert cells(build(tmp_path)) == [{"a": 0.3}, {"a": 0.2}]
+
+
+def test_a_run_that_was_cut_short_is_left_out_and_named(tmp_path: Path) -> None:
+    finished(tmp_path, "a", "r1", {"value": 0.1})
+    cut = finished(
+        *(tmp_path, "a", "r2", {"value": 0.9}), limit=10, created="2026-02-01T00:00:00+00:00"
+    )
+    board = build(tmp_path)
+    assert cells(board) == [{"a": 0.1}]
+    assert board.notices == (f"{cut} is left out: it was cut to 10 samples a language",)
+    shutil.rmtree(tmp_path / "a" / "r1")
+    with pytest.raises(UsageError, match="no finished run"):
+        build(tmp_path)
+
+
+def test_a_run_without_results_is_no_run_yet(tmp_path: Path) -> None:
+    (finished(tmp_path, "a", "r1") / "results.json").unlink()
+    with pytest.raises(UsageError, match="no finished run; start with towereval run"):
+        build(tmp_path)
+    with pytest.raises(UsageError, match="nowhere: no finished run"):
+        build(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("results.json", '{"schema": 1', "results.json cannot be read"),
+        ("results.json", '{"schema": 2}', "schema 2, this towereval reads 1"),
+        ("results.json", "{}", "schema None"),
+        ("manifest.json", "{", "manifest.json cannot be read"),
+        ("manifest.json", None, "is not a run: it has no manifest.json"),
+    ],
+)
+def test_a_torn_run_is_named(tmp_path: Path, name: str, content: str | None, message: str) -> None:
+    finished(tmp_path, "a", "r1")
+    file = finished(tmp_path, "b", "r2") / name
+    file.unlink()
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(StoreError, match=message) as error:
+        build(tmp_path)
+    assert "b/r2" in str(error.value)
+
+
+# --- order ---
+
+MANY = [
+    {"task": task, "metric": metric, "language": language, "group": group, "split": split}
+    | ({"languages": ("cs", "de")} if language == "*" else {})
+    for task in ("commute", "alm_bench")
+    for split in ("sample", "full")
+    for metric in ("chrf", "bleu")
+    for group in ("", "Signs")
+    for language in ("zh-Hans", "*", "de")
+]
+VERSIONS = [{"task_version": 2}, {"signature": "accuracy|version:2"}, {"task_version": 10}]
+
+
+def test_lines_come_in_one_order_however_they_were_found(tmp_path: Path) -> None:
+    orders = []
+    for seed in range(3):
+        rows = [*MANY, *VERSIONS, {}]
+        random.Random(seed).shuffle(rows)
+        results = tmp_path / f"{seed}"
+        half = len(rows) // 2
+        finished(results, f"b{seed}", "r1", *rows[:half])
+        finished(results, f"a{seed}", "r2", *rows[half:], created=f"202{seed}-01-01T00:00:00+00:00")
+        orders.append(list(build(results).rows))
+    assert orders[0] == orders[1] == orders[2]
+    assert len(orders[0]) == len(MANY) + len(VERSIONS) + 1
+    tasks = [line.task for line in orders[0]]
+    assert tasks == sorted(tasks)
+    for task in ("alm_bench", "commute"):
+        shown = [line for line in orders[0] if line.task == task and not line.group]
+        assert [line.language for line in shown] == ["de", "zh-Hans", "*"] * 4
+
+
+def test_lines_of_one_group_are_the_whole_first(tmp_path: Path) -> None:
+    finished(tmp_path, "a", "r1", {"group": "Signs", "value": 0.1}, {"value": 0.2})
+    board = build(tmp_path)
+    assert [found["a"].value for _, found in board.lines()] == [0.2]
+    assert [found["a"].value for _, found in board.lines("Signs")] == [0.1]
+
+
+# --- the file ---
+
+
+def test_the_file_holds_every_row_with_its_model(tmp_path: Path) -> None:
+    finished(tmp_path, "a", "r1", {"value": None, "ci_low": None, "ci_high": None, "n": 0})
+    finished(tmp_path, "org/b", "r2", {"value": 0.25}, {"group": "Straßen"})
+    build(tmp_path).write(tmp_path / "board")
+    content = json.loads((tmp_path / "board" / "leaderboard.json").read_text(encoding="utf-8"))
+    assert (content["schema"], content["models"]) == (1, ["a", "org/b"])
+    assert [(row["model"], row["value"], row["group"]) for row in content["results"]] == [
+        ("a", None, ""),
+        ("org/b", 0.25, ""),
+        ("org/b", 0.5, "Straßen"),
+    ]
+    fields = {"model", *asdict(ROW)}
+    assert all(set(row) == fields for row in content["results"])
+    assert {row["run_id"] for row in content["results"]} == {"r1", "r2"}
+
+
+def test_a_board_is_not_read_as_a_run(tmp_path: Path) -> None:
+    finished(tmp_path, "a", "r1")
+    build(tmp_path).write(tmp_path)
+    assert cells(build(tmp_path)) == [{"a": 0.5}]
+
+
+def test_runs_become_a_board_by_the_command(tmp_path: Path) -> None:
+    tasks = ("multi30k", "ocrbench")
+    for model, answer in (("good", {"answer": right}), ("mixed", {})):
+        recorded = record(tmp_path / f"recorded-{model}", tasks, **answer)  # type: ignore[arg-type]
+        run(replayed(recorded, tmp_path / "results", tasks, model=model))
+        run(replayed(recorded, tmp_path / "results", tasks, model=model, limit=1))
+    done = towereval("leaderboard", cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stderr.count("is left out: it was cut to 1 samples a language") == 2
+    header, first, *_ = done.stdout.splitlines()
+    assert header.split() == ["task", "metric", "language", "good", "mixed"]
+    *line, good, mixed = first.split()
+    assert line == ["multi30k@towervision", "(sample)", "bleu", "cs"]
+    assert float(mixed) < float(good) == 100.0
+    assert done.stderr.splitlines()[-1] == "leaderboard/leaderboard.json"
+    content = json.loads((tmp_path / "leaderboard" / "leaderboard.json").read_text())
+    assert content["models"] == ["good", "mixed"]
+    best = [row["value"] for row in content["results"] if row["model"] == "good"]
+    assert all(value in (1.0, pytest.approx(100.0)) for value in best)
+    done = towereval("leaderboard", "--format", "markdown", cwd=tmp_path)
+    header, rule, first, *_ = done.stdout.splitlines()
+    assert header == "| task | metric | language | good | mixed |"
+    assert {line.count("|") for line in (header, rule, first)} == {6}
+    assert " to " in first  # the interval
+
+
+def test_the_command_without_a_finished_run_has_status_2(tmp_path: Path) -> None:
+    done = towereval("leaderboard", "results", "--output", "board", cwd=tmp_path)
+    assert "results: no finished run; start with towereval run" in error_line(done, 2)
+    assert not (tmp_path / "board").exists()
+    finished(tmp_path / "results", "a", "r1")
+    (tmp_path / "results" / "a" / "r1" / "results.json").write_text("{")
+    done = towereval("leaderboard", "results", cwd=tmp_path)
+    assert "results.json cannot be read" in error_line(done, 4)
+
+
+def test_a_board_that_cannot_be_written_is_a_store_error(tmp_path: Path) -> None:
+    file = finished(tmp_path, "a", "r1") / "results.json"
+    with pytest.raises(StoreError, match=r"leaderboard\.json: cannot be written"):
+        build(tmp_path).write(file)
