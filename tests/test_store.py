@@ -198,6 +198,30 @@ write_samples(store, "made", [])
     assert [path.name for path in file.parent.iterdir()] == ["made.parquet"]
 
 
+def test_a_reader_of_an_old_file_never_sees_half_of_a_new_one(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    names = ("results.json", "manifest.json", "samples/made.parquet")
+
+    def write(store: Store, number: int) -> None:
+        fill(store, made(number))
+        store.write_results({"state": number})
+        store.write_manifest({"state": number})
+        write_samples(store, "made", [])
+
+    with Store(tmp_path / "run") as store:
+        write(store, 1)
+        held = []
+        for name in names:
+            file = tmp_path / "run" / name
+            os.link(file, tmp_path / file.name)  # what a reader has open
+            held.append((tmp_path / file.name, file.read_bytes()))
+        write(store, 2)
+    for (file, old), name in zip(held, names, strict=True):
+        assert file.read_bytes() == old != (tmp_path / "run" / name).read_bytes()
+    left = {path.name for path in (tmp_path / "run").iterdir()}
+    assert left == {"results.json", "manifest.json", "samples", "run.sqlite", ".lock"}
+
+
 def test_an_engine_that_breaks_off_loses_nothing(tmp_path: Path) -> None:
     def breaking(requests: Iterator[Request]) -> Iterator[Response]:
         yield answer(next(requests))

@@ -132,13 +132,24 @@ NOISE = pil.effect_noise((64, 48), 50).convert("RGB")
         (encoded(NOISE, "PNG")[:-200], "truncated"),
         (encoded(NOISE, "JPEG")[:-200], "truncated"),
         (encoded(NOISE, "AVIF")[:-200], "cannot be decoded"),
+        (encoded(NOISE, "AVIF").replace(b"iloc", b"xxxx"), "cannot be decoded"),
         (encoded(NOISE, "PNG")[:20], "Truncated"),
         (b"<html>404 Not Found</html>", "not a picture"),
         (b"", "not a picture"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n", "not a picture"),
         (bomb(20_000, 20_000), "400000000 pixels"),
     ],
-    ids=["png", "jpeg", "avif", "header", "text", "empty", "a program (EPS)", "bomb"],
+    ids=[
+        "png",
+        "jpeg",
+        "avif",
+        "damaged avif",
+        "header",
+        "text",
+        "empty",
+        "a program (EPS)",
+        "bomb",
+    ],
 )
 def test_a_bad_picture_is_named_with_its_fault(tmp_path: Path, data: bytes, fault: str) -> None:
     with pytest.raises(DataError) as raised:
@@ -265,6 +276,13 @@ def test_first_and_last_frame_of_every_container(tmp_path: Path, name: str, code
     shown = media.decode_video(media.video_file(file), 3)
     assert shown.indices == (0, 4, 9)
     assert [grey(frame) for frame in shown.frames_THWC] == [0, 80, 180]
+
+
+def test_a_clip_s_name_is_no_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """FFmpeg would look for a protocol called "ball"."""
+    clip(tmp_path / "ball:left.mp4", 3)
+    monkeypatch.chdir(tmp_path)
+    assert media.decode_video(media.video_file(Path("ball:left.mp4")), 2).indices == (0, 2)
 
 
 def test_frames_for_a_model_that_reads_pictures_only(tmp_path: Path) -> None:
