@@ -75,31 +75,47 @@ def write_rows(file: Path, rows: Iterable[Row]) -> None:
 
 def alm_bench(folder: Path) -> Iterator[Table]:
     items = load("sample_texts.toml")["alm_bench"]
-    languages = sorted({language for item in items for language in item["rows"]})
-    categories = sorted({item["category"] for item in items})
-    for place, language in enumerate(languages, start=1):
-        rows = []
-        for number, item in enumerate(items, start=1):
-            if language not in item["rows"]:
-                continue
-            category = categories.index(item["category"]) + 1
-            english_question, english_answer = item.get("english") or item["rows"]["English"]
-            question, answer = item["rows"][language]
-            rows.append(
-                {
-                    "ID": f"{place:03}_{place:02}_{category:02}_{number:03}",
-                    "Language": language,
-                    "Category": item["category"],
-                    "Question_Type": "Multiple Choice Questions",
-                    "English_Question": english_question,
-                    "English_Answer": english_answer,
-                    "Translated_Question": question,
-                    "Translated_Answer": answer,
-                    "Image_Url": f"https://example.invalid/{item['picture']}.png",
-                    "file_name": write_picture(folder, item["picture"]),
-                }
-            )
-        yield f"{SPLITS.get(language, language)}.jsonl", rows
+    opens = load("sample_open.toml")["alm_bench"]
+    for language in alm_bench_languages():
+        yield f"{SPLITS.get(language, language)}.jsonl", alm_bench_rows(folder, items, language)
+    # The whole benchmark is one split, with all types of questions.
+    spoken = [name for name in alm_bench_languages() if any(name in one["rows"] for one in opens)]
+    rows = [row for name in spoken for row in alm_bench_rows(folder, [*items, *opens], name)]
+    yield "test.jsonl", rows
+
+
+def alm_bench_languages() -> list[str]:
+    items = load("sample_texts.toml")["alm_bench"]
+    return sorted({language for item in items for language in item["rows"]})
+
+
+def alm_bench_rows(folder: Path, items: Iterable[Row], language: str) -> list[Row]:
+    place = alm_bench_languages().index(language) + 1
+    about = {item["picture"]: item["category"] for item in load("sample_texts.toml")["alm_bench"]}
+    categories = sorted(set(about.values()))
+    rows = []
+    for item in items:
+        if language not in item["rows"]:
+            continue
+        picture, number = item["picture"], list(about).index(item["picture"]) + 1
+        category = categories.index(about[picture]) + 1
+        english_question, english_answer = item.get("english") or item["rows"]["English"]
+        question, answer = item["rows"][language]
+        rows.append(
+            {
+                "ID": f"{place:03}_{place:02}_{category:02}_{number:03}",
+                "Language": language,
+                "Category": about[picture],
+                "Question_Type": item.get("type", "Multiple Choice Questions"),
+                "English_Question": english_question,
+                "English_Answer": english_answer,
+                "Translated_Question": question,
+                "Translated_Answer": answer,
+                "Image_Url": f"https://example.invalid/{picture}.png",
+                "file_name": write_picture(folder, picture),
+            }
+        )
+    return rows
 
 
 def ocrbench(folder: Path) -> Iterator[Table]:
@@ -212,6 +228,17 @@ def vimul_bench(folder: Path) -> Iterator[Table]:
             for clip, question, options, answer in items
         ]
         yield f"vimulmcq_{language}/test.jsonl", rows
+    for language, items in load("sample_open.toml")["vimul_bench"].items():
+        rows = [
+            {
+                "mint_video_id": f"../videos/{clip}.mp4",
+                "category": clips[clip]["category"],
+                "question": question,
+                "answer": answer,
+            }
+            for clip, question, answer in items
+        ]
+        yield f"vimuloe_{language}/test.jsonl", rows
 
 
 TASKS: dict[str, Callable[[Path], Iterator[Table]]] = {

@@ -1,13 +1,16 @@
-"""ViMUL-Bench: multiple-choice questions about clips, in 14 languages; accuracy of the chosen
-letter.
+"""ViMUL-Bench: questions about clips in 14 languages, with options or open.
 
-https://huggingface.co/datasets/MBZUAI/ViMUL-Bench (CC BY-SA 4.0), configurations
-vimulmcq_<language>. The benchmark publishes no scorer: `towereval` is our choice, named so. The
-letter is read as lmms-eval reads Video-MME's. Column names are those of the benchmark's lmms-eval
-tasks as far as they are known; where they differ the run stops and names the missing one.
-Open-ended questions (vimuloe_<language>) need a judge and are not part of this version.
-    {"mint_video_id": "videos/x.mp4", "question": "...", "option": ["A. ...", "B. ..."], "answer":
-    "B"}
+https://huggingface.co/datasets/MBZUAI/ViMUL-Bench (CC BY-SA 4.0). Column names are those of the
+benchmark's lmms-eval tasks as far as they are known; where they differ the run stops and names the
+missing one.
+    vimulmcq_<language>: {"mint_video_id": "videos/x.mp4", "question": "...",
+                          "option": ["A. ...", "B. ..."], "answer": "B"}
+    vimuloe_<language>:  {"mint_video_id": "videos/x.mp4", "question": "...", "answer": "..."}
+The benchmark publishes no scorer and no prompt for open questions: `towereval` is our choice, named
+so. Options are asked with the benchmark's own ending, and the letter is read as lmms-eval reads
+Video-MME's; the ending of open questions, their 128 tokens and the judge's question are ours. The
+paper's "accuracy" is the average of both kinds, unpublished how: we publish `accuracy` (group
+"mcq") and `judge` (group "open"), each on its own.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from typing import ClassVar
 
 from towereval.languages import LANGUAGES
 from towereval.metrics.exact import OptionLetter
+from towereval.metrics.judge import VideoJudge
 from towereval.types import (
     Dataset,
     Decoding,
@@ -31,6 +35,7 @@ from towereval.types import (
 
 REPO = "MBZUAI/ViMUL-Bench"
 ENDING = "Answer with the option's letter from the given choices directly."
+OPEN_ENDING = "Answer briefly, in the language of the question."
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,27 +46,50 @@ class VimulBench:
     languages: ClassVar[tuple[str, ...]] = (
         *("ar", "bn", "zh", "en", "fr", "de", "hi", "ja", "ru", "si", "es", "sv", "ta", "ur"),
     )
-    metrics: ClassVar[tuple[Metric, ...]] = (OptionLetter(),)
+    metrics: ClassVar[tuple[Metric, ...]] = (OptionLetter(), VideoJudge())
     needs: ClassVar[frozenset[str]] = frozenset({"generate"})
 
     def samples(self, source: Source, languages: Sequence[str]) -> Iterator[Sample]:
         for language in languages:
-            config = f"vimulmcq_{LANGUAGES[language].english.lower()}"
-            dataset = Dataset(REPO, config=config, split="test", media=("mint_video_id",))
-            for index, row in source.rows(dataset):
-                video = source.video(row["mint_video_id"])
-                question = "\n".join([row["question"], *row["option"], ENDING])
-                yield Sample(
-                    id=f"{index}",
-                    language=language,
-                    prompt=(Message("user", (video, Text(question))),),
-                    references=(row["answer"],),
-                    choices=tuple(row["option"]),
-                    cluster=video.sha256,
-                )
+            yield from self._choices(source, language)
+            yield from self._open(source, language)
 
     def requests(self, sample: Sample) -> Iterator[Request]:
-        yield Request(sample.id, sample.prompt, Decoding(max_tokens=16))
+        max_tokens = 16 if sample.choices else 128
+        yield Request(sample.id, sample.prompt, Decoding(max_tokens=max_tokens))
+
+    def _choices(self, source: Source, language: str) -> Iterator[Sample]:
+        for index, row in source.rows(_dataset("vimulmcq", language)):
+            video = source.video(row["mint_video_id"])
+            question = "\n".join([row["question"], *row["option"], ENDING])
+            yield Sample(
+                id=f"mcq-{index}",
+                language=language,
+                prompt=(Message("user", (video, Text(question))),),
+                references=(row["answer"],),
+                choices=tuple(row["option"]),
+                group="mcq",
+                cluster=video.sha256,
+            )
+
+    def _open(self, source: Source, language: str) -> Iterator[Sample]:
+        for index, row in source.rows(_dataset("vimuloe", language)):
+            video = source.video(row["mint_video_id"])
+            question = f"{row['question']}\n{OPEN_ENDING}"
+            yield Sample(
+                id=f"open-{index}",
+                language=language,
+                prompt=(Message("user", (video, Text(question))),),
+                references=(row["answer"],),
+                group="open",
+                cluster=video.sha256,
+                meta={"Question": row["question"]},
+            )
+
+
+def _dataset(kind: str, language: str) -> Dataset:
+    config = f"{kind}_{LANGUAGES[language].english.lower()}"
+    return Dataset(REPO, config=config, split="test", media=("mint_video_id",))
 
 
 variants = (VimulBench(),)

@@ -89,7 +89,7 @@ def when_imported(tree: ast.Module) -> ast.Module:
         def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
             return None
 
-        visit_AsyncFunctionDef = visit_FunctionDef  # type: ignore[assignment]
+        visit_AsyncFunctionDef = visit_FunctionDef
 
         def visit_If(self, node: ast.If) -> ast.AST:
             name = node.test.attr if isinstance(node.test, ast.Attribute) else None
@@ -97,7 +97,7 @@ def when_imported(tree: ast.Module) -> ast.Module:
                 return ast.Module(body=node.orelse, type_ignores=[])
             return self.generic_visit(node)
 
-    return Strip().visit(tree)  # type: ignore[no-any-return]
+    return Strip().visit(tree)
 
 
 def faults(name: str, text: str) -> list[str]:

@@ -147,7 +147,7 @@ def test_a_file_that_has_not_changed_is_not_read_again(
 
     def watched(file: Path, *arguments: object, **options: object) -> object:
         opened.append(file.name)
-        return real(file, *arguments, **options)  # type: ignore[call-overload]
+        return real(file, *arguments, **options)
 
     monkeypatch.setattr(Path, "open", watched)
     assert files_digest(folder) == before

@@ -465,7 +465,7 @@ RUN_OPTIONS = (
 
 
 def commands() -> dict[str, Any]:
-    return dict(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+    return dict(typer.main.get_command(app).commands)
 
 
 def test_the_commands_are_those_that_were_promised() -> None:

@@ -247,7 +247,7 @@ def test_a_board_is_not_read_as_a_run(tmp_path: Path) -> None:
 def test_runs_become_a_board_by_the_command(tmp_path: Path) -> None:
     tasks = ("multi30k", "ocrbench")
     for model, answer in (("good", {"answer": right}), ("mixed", {})):
-        recorded = record(tmp_path / f"recorded-{model}", tasks, **answer)  # type: ignore[arg-type]
+        recorded = record(tmp_path / f"recorded-{model}", tasks, **answer)
         run(replayed(recorded, tmp_path / "results", tasks, model=model))
         run(replayed(recorded, tmp_path / "results", tasks, model=model, limit=1))
     done = towereval("leaderboard", cwd=tmp_path)

@@ -423,6 +423,14 @@ def test_a_read_only_folder_is_a_store_error(tmp_path: Path) -> None:
             Store(tmp_path / "run")
         with pytest.raises(StoreError, match="Permission denied"):
             Store(tmp_path)
+        tmp_path.chmod(0o755)
+        Store(tmp_path).close()
+        tmp_path.chmod(0o555)
+        with Store(tmp_path) as store:
+            with pytest.raises(StoreError, match=r"results\.json: cannot be written"):
+                store.write_results({})
+            with pytest.raises(StoreError, match=r"run\.sqlite: attempt to write"):
+                store.replace_samples([made(1)])
     finally:
         tmp_path.chmod(0o755)
 

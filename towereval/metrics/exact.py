@@ -50,7 +50,10 @@ class ChoiceLetter:
 
 @dataclass(frozen=True, slots=True)
 class OptionLetter:
-    """Video-MME's letter as lmms-eval reads it. ViMUL-Bench's own scorer is unpublished."""
+    """Video-MME's letter as lmms-eval reads it. ViMUL-Bench's own scorer is unpublished.
+
+    For samples with choices.
+    """
 
     name: ClassVar[str] = "accuracy"
     signature: ClassVar[str] = "accuracy|rule:videomme|version:1"
@@ -58,6 +61,8 @@ class OptionLetter:
     mean: ClassVar[bool] = True
 
     def sample(self, sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
+        if not sample.choices:
+            return ()
         return (float(option_letter(responses[0].text) == _gold(sample)),)
 
     def corpus(self, total: Sequence[float], count: int) -> float:
