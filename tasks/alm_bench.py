@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from towereval.data.columns import text
 from towereval.errors import Unscorable
 from towereval.metrics import alm_bench
 from towereval.metrics.exact import ChoiceLetter, ExactMatch
@@ -94,7 +95,7 @@ class AlmBench:
                         language=language,
                         prompt=prompt,
                         references=self._references(row),
-                        choices=alm_bench.split_options(row["Translated_Answer"])[1],
+                        choices=alm_bench.split_options(text(row, "Translated_Answer"))[1],
                         cluster=row["Image_Url"] or image.sha256,
                         meta={"ID": row["ID"], "Category": row["Category"]},
                     )
@@ -103,7 +104,7 @@ class AlmBench:
         yield Request(sample.id, sample.prompt, Decoding(max_tokens=self.max_tokens))
 
     def _question(self, language: str, row: Mapping[str, Any]) -> str:
-        question, answer = row["Translated_Question"], row["Translated_Answer"]
+        question, answer = text(row, "Translated_Question"), text(row, "Translated_Answer")
         if self.variant == "towervision-text":
             return alm_bench.fork_prompt(
                 question, answer, ASK_TEXT, keywords=alm_bench.LOGGED_KEYWORDS
@@ -119,7 +120,7 @@ class AlmBench:
 
     def _references(self, row: Mapping[str, Any]) -> tuple[str, ...]:
         """The gold letter or text; none where the row's options cannot be told apart."""
-        answer = row["Translated_Answer"]
+        answer = text(row, "Translated_Answer")
         if self.variant == "towervision-text":
             truth, _ = alm_bench.fork_split_answer_options(answer, alm_bench.LOGGED_KEYWORDS)
             return () if truth is None else (truth,)
@@ -147,10 +148,10 @@ class OfficialAlmBench:
             language = names.get(row["Language"])
             if language is None:
                 continue
-            kind, question = row["Question_Type"], row["Translated_Question"]
+            kind, question = row["Question_Type"], text(row, "Translated_Question")
             try:
-                text = alm_bench.official_prompt(
-                    kind, question, row["Translated_Answer"], row["Language"]
+                ask = alm_bench.official_prompt(
+                    kind, question, text(row, "Translated_Answer"), row["Language"]
                 )
             except Unscorable:  # no options in parentheses: the official code skips the row too
                 continue
@@ -158,8 +159,8 @@ class OfficialAlmBench:
             yield Sample(
                 id=f"{index}",
                 language=language,
-                prompt=(Message("user", (image, Text(text))),),
-                references=(row["Translated_Answer"],),
+                prompt=(Message("user", (image, Text(ask))),),
+                references=(text(row, "Translated_Answer"),),
                 group=kind,
                 cluster=row["Image_Url"] or image.sha256,
                 meta={"ID": row["ID"], "Question_Type": kind, "Question": question},

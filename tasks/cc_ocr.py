@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from towereval.data.columns import text
 from towereval.errors import DataError
 from towereval.metrics.ocr import ReadingF1
 from towereval.types import (
@@ -60,12 +61,12 @@ class CcOcr:
             if language not in languages or row["answer"] is None:
                 continue
             image = source.image(_decoded(row["image"]))
-            question = row["question"] + ENDINGS.get(language, ENDING)
+            question = text(row, "question") + ENDINGS.get(language, ENDING)
             yield Sample(
                 id=row["image_name"],
                 language=language,
                 prompt=(Message("user", (image, Text(question))),),
-                references=(row["answer"],),
+                references=(text(row, "answer"),),
                 cluster=image.sha256 or f"{index}",
                 meta={"level": "char" if language == "ko" else "word"},
             )

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from towereval.data.columns import text
 from towereval.languages import LANGUAGES
 from towereval.metrics.contrastive import ContrastiveAccuracy
 from towereval.types import (
@@ -46,16 +47,17 @@ class Commute:
     def samples(self, source: Source, languages: Sequence[str]) -> Iterator[Sample]:
         for language in languages:
             for index, row in source.rows(Dataset(REPO, split=language, media=("image",))):
+                correct = text(row, "correct_translation")
                 ask = (
                     "Translate the following source text from English to"
-                    f" {LANGUAGES[language].english}:\n{row['source']}"
+                    f" {LANGUAGES[language].english}:\n{text(row, 'source')}"
                 )
                 yield Sample(
                     id=f"{index}",
                     language=language,
                     prompt=(Message("user", (source.image(row["image"]), Text(ask))),),
-                    references=(row["correct_translation"],),
-                    choices=(row["correct_translation"], row["incorrect_translation"]),
+                    references=(correct,),
+                    choices=(correct, text(row, "incorrect_translation")),
                     # The pair, in whatever language: half of the sources are shared between
                     # languages.
                     cluster=row["source"],

@@ -5,7 +5,7 @@ https://github.com/multi30k/dataset (Flickr30K's pictures: research and educatio
     {"en": "A man in an orange hat starring at something.", "cs": "Muž v oranžovém klobouku na něco
     zírá.", ...}
 The whole answer is taken as the translation: a model that chats around it loses, as in the paper.
-The paper's metric, XCOMET-XL, is not part of this version; BLEU and chrF are sacrebleu's.
+XCOMET-XL is the paper's metric and needs `towereval setup comet`; BLEU and chrF are sacrebleu's.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from towereval.data.columns import text
 from towereval.languages import LANGUAGES
+from towereval.metrics.comet import XCOMET_XL
 from towereval.metrics.translation import Bleu, Chrf
 from towereval.types import (
     Dataset,
@@ -36,7 +38,7 @@ class Multi30K:
     name: ClassVar[str] = "multi30k"
     version: ClassVar[int] = 1
     languages: ClassVar[tuple[str, ...]] = ("cs", "de", "fr")
-    metrics: ClassVar[tuple[Metric, ...]] = (Bleu(), Chrf())
+    metrics: ClassVar[tuple[Metric, ...]] = (XCOMET_XL, Bleu(), Chrf())
     needs: ClassVar[frozenset[str]] = frozenset({"generate"})
 
     def samples(self, source: Source, languages: Sequence[str]) -> Iterator[Sample]:
@@ -45,16 +47,16 @@ class Multi30K:
             for language in languages:
                 ask = (
                     "Translate the following source text from English to"
-                    f" {LANGUAGES[language].english}:\n{row['en']}"
+                    f" {LANGUAGES[language].english}:\n{text(row, 'en')}"
                 )
                 yield Sample(
                     id=f"{index}",
                     language=language,
                     prompt=(Message("user", (image, Text(ask))),),
-                    references=(row[language],),
+                    references=(text(row, language),),
                     # The same caption in all languages: they are not independent.
                     cluster=f"{index}",
-                    meta={"source": row["en"]},
+                    meta={"source": text(row, "en")},
                 )
 
     def requests(self, sample: Sample) -> Iterator[Request]:

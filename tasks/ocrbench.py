@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from towereval.data.columns import text, texts
 from towereval.metrics.ocr import OcrBenchAccuracy
 from towereval.types import (
     Dataset,
@@ -46,11 +47,14 @@ class OcrBench:
     def samples(self, source: Source, languages: Sequence[str]) -> Iterator[Sample]:
         for index, row in source.rows(DATASET):
             image = source.image(row["image"])
+            # The benchmark's own file writes a single answer as a string.
+            single = isinstance(row["answer"], str)
+            answers = (text(row, "answer"),) if single else texts(row, "answer")
             yield Sample(
                 id=f"{index}",
                 language="en",
-                prompt=(Message("user", (image, Text(row["question"].strip()))),),
-                references=tuple(row["answer"]),
+                prompt=(Message("user", (image, Text(text(row, "question").strip()))),),
+                references=answers,
                 group=row["question_type"],
                 cluster=image.sha256 or f"{index}",
                 meta={"dataset": row["dataset"]},

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from towereval.data.columns import text, texts
 from towereval.metrics.vqa import VqaAccuracy
 from towereval.types import (
     Dataset,
@@ -40,14 +41,14 @@ class TextVqa:
         for _, row in source.rows(DATASET):
             image = source.image(row["image"])
             question = (
-                row["question"].capitalize()
+                text(row, "question").capitalize()
                 + "\nAnswer the question using a single word or phrase."
             )
             yield Sample(
                 id=f"{row['question_id']}",
                 language="en",
                 prompt=(Message("user", (image, Text(question))),),
-                references=tuple(row["answers"]),
+                references=texts(row, "answers"),
                 cluster=row["image_id"],
             )
 

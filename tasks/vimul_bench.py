@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from towereval.data.columns import text, texts
 from towereval.languages import LANGUAGES
 from towereval.metrics.exact import OptionLetter
 from towereval.metrics.judge import VideoJudge
@@ -61,13 +62,14 @@ class VimulBench:
     def _choices(self, source: Source, language: str) -> Iterator[Sample]:
         for index, row in source.rows(_dataset("vimulmcq", language)):
             video = source.video(row["mint_video_id"])
-            question = "\n".join([row["question"], *row["option"], ENDING])
+            choices = texts(row, "option")
+            question = "\n".join([text(row, "question"), *choices, ENDING])
             yield Sample(
                 id=f"mcq-{index}",
                 language=language,
                 prompt=(Message("user", (video, Text(question))),),
-                references=(row["answer"],),
-                choices=tuple(row["option"]),
+                references=(text(row, "answer"),),
+                choices=choices,
                 group="mcq",
                 cluster=video.sha256,
             )
@@ -75,15 +77,15 @@ class VimulBench:
     def _open(self, source: Source, language: str) -> Iterator[Sample]:
         for index, row in source.rows(_dataset("vimuloe", language)):
             video = source.video(row["mint_video_id"])
-            question = f"{row['question']}\n{OPEN_ENDING}"
+            question = text(row, "question")
             yield Sample(
                 id=f"open-{index}",
                 language=language,
-                prompt=(Message("user", (video, Text(question))),),
-                references=(row["answer"],),
+                prompt=(Message("user", (video, Text(f"{question}\n{OPEN_ENDING}"))),),
+                references=(text(row, "answer"),),
                 group="open",
                 cluster=video.sha256,
-                meta={"Question": row["question"]},
+                meta={"Question": question},
             )
 
 

@@ -310,10 +310,13 @@ def test_more_requests_than_a_page_come_once_each_while_they_are_answered(tmp_pa
     count = 2 * PAGE + 3
     with Store(tmp_path / "run") as store:
         store.replace_samples(made(i, picture=f"{i % 7}") for i in range(count))
-        seen = []
+        seen, waiting = [], []
         for request in store.unanswered():
             seen.append(request.sample_id)
-            drain(store, [answer(request)])
+            waiting.append(answer(request))
+            if len(waiting) == 97:
+                drain(store, waiting)
+                waiting = []
         assert sorted(map(int, seen)) == list(range(count))
 
 

@@ -10,6 +10,7 @@ TowerevalError
 ├── EngineError           the engine cannot start or go on
 ├── StoreError            a run's folder cannot be read or written
 └── Unscorable            a metric cannot judge this sample; becomes a counted value, never a zero
+    └── VerdictFailed     the request to the judge failed
 """
 
 from __future__ import annotations
@@ -56,4 +57,8 @@ class StoreError(TowerevalError):
 
 
 class Unscorable(TowerevalError):
+    pass
+
+
+class VerdictFailed(Unscorable):
     pass

@@ -12,10 +12,11 @@ from itertools import chain
 from typing import Any
 
 from towereval import engines
-from towereval.errors import UsageError
+from towereval.errors import Unscorable, UsageError, VerdictFailed
 from towereval.store import Store
 from towereval.subject import Subject, find_subject
-from towereval.types import JudgedMetric, Request, Response, Task
+from towereval.summary import Scorer, cleaned
+from towereval.types import JudgedMetric, Request, Response, Sample, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,22 @@ class Judge:
 
     def verdict(self, store: Store, question: Request) -> Response | None:
         return store.response(replace(question, respondent=self.respondent).key)
+
+    def scorer(self, store: Store, metric: JudgedMetric) -> Scorer:
+        """Statistics by the verdicts that were given."""
+
+        def score(sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
+            question = metric.question(sample, responses)
+            if question is None:
+                return ()
+            verdict = self.verdict(store, question)
+            if verdict is None:
+                raise Unscorable("no judge was asked; run: towereval score RUN --judge MODEL")
+            if verdict.error:
+                raise VerdictFailed(f"judge: {verdict.error}")
+            return metric.sample(sample, [verdict])
+
+        return score
 
 
 def find_judge(plan: JudgePlan) -> tuple[Judge, Subject]:
@@ -81,10 +98,9 @@ def _questions(
         if not metrics:
             continue
         for _, sample, responses in store.answered(task.name):
-            given = [r for r in responses if r is not None and not r.error]
-            if len(given) < len(responses):
+            answers = cleaned(responses, clean)
+            if len(answers) < len(responses):
                 continue
-            answers = [replace(response, text=clean(response.text)) for response in given]
             for metric in metrics:
                 question = metric.question(sample, answers)
                 if question is None:

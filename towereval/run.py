@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,10 +24,21 @@ from towereval.environment import describe
 from towereval.errors import DataError, UnknownName, UsageError
 from towereval.export import write_samples
 from towereval.judging import Judge, JudgePlan, ask_judge
+from towereval.learning import learn
 from towereval.store import Store, read_manifest
 from towereval.subject import Subject, find_subject, recorded_clean
-from towereval.summary import score, summarize
-from towereval.types import Request, Result, Sample, Source, Task, digest
+from towereval.summary import Scorer, score, summarize
+from towereval.types import (
+    JudgedMetric,
+    LearnedMetric,
+    Metric,
+    Request,
+    Result,
+    Sample,
+    Source,
+    Task,
+    digest,
+)
 
 SAMPLES = Path(__file__).parent / "data" / "samples"
 
@@ -210,8 +220,17 @@ def publish(
         store.write_manifest(manifest)
     # Verdicts that were given before are found again without the judge.
     judged_by = Judge(**manifest["judge"]) if "judge" in manifest else Judge("", "")
+
+    def scorer(metric: Metric) -> Scorer:
+        if isinstance(metric, JudgedMetric):
+            return judged_by.scorer(store, metric)
+        if isinstance(metric, LearnedMetric):
+            listener.stage(f"scoring by {metric.name}", None)
+            return learn(store, tasks, clean, metric, listener.advance).scorer(store, metric)
+        return metric.sample
+
     listener.stage("scoring", None)
-    score(store, tasks, clean, metrics, partial(judged_by.verdict, store))
+    score(store, tasks, clean, scorer, metrics)
     results = summarize(
         store, tasks, split=manifest["split"], run_id=manifest["run_id"], judge=judged_by.name
     )
@@ -259,6 +278,8 @@ def _limited(task: Task, source: Source, plan: Plan) -> Iterator[Sample]:
                 yield sample
     except KeyError as error:
         raise DataError(f"{task.name}: the data has no column or value {error}") from error
+    except DataError as error:
+        raise DataError(f"{task.name}: {error}") from error
 
 
 def _manifest(plan: Plan, tasks: Sequence[Task], subject: Subject) -> dict[str, Any]:

@@ -45,6 +45,9 @@ CREATE INDEX IF NOT EXISTS requests_by_sample ON requests (sample);
 CREATE TABLE IF NOT EXISTS responses (
     key TEXT PRIMARY KEY, text TEXT NOT NULL, logprob REAL, token_count INTEGER NOT NULL,
     error TEXT NOT NULL, seconds REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS segments (
+    signature TEXT NOT NULL, key TEXT NOT NULL, score REAL NOT NULL,
+    PRIMARY KEY (signature, key)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS scores (
     sample INTEGER NOT NULL REFERENCES samples, metric TEXT NOT NULL, stats TEXT NOT NULL,
     unscored TEXT NOT NULL, failed INTEGER NOT NULL, PRIMARY KEY (sample, metric)) WITHOUT ROWID;
@@ -274,6 +277,38 @@ class Store:
         query = "SELECT metric, stats, unscored FROM scores WHERE sample = ?"
         rows = self._db.execute(query, (position,))
         return {metric: (tuple(json.loads(stats)), why) for metric, stats, why in rows}
+
+    # --- segments of learned metrics ---
+
+    def add_segments(
+        self, signature: str, scores: Iterable[tuple[str, float]]
+    ) -> Generator[tuple[str, float], None, None]:
+        """Keep each score and hand it on; commit every 64, which take a CPU minutes, and at the
+        end.
+        """
+        batch: list[tuple[str, str, float]] = []
+        try:
+            for key, value in scores:
+                batch.append((signature, key, value))
+                if len(batch) >= 64:
+                    self._commit_segments(batch)
+                    batch = []
+                yield key, value
+        finally:
+            self._commit_segments(batch)
+
+    def _commit_segments(self, batch: Sequence[tuple[str, str, float]]) -> None:
+        with self._transaction():
+            self._db.executemany("INSERT OR REPLACE INTO segments VALUES (?, ?, ?)", batch)
+
+    def segment_keys(self, signature: str) -> frozenset[str]:
+        query = "SELECT key FROM segments WHERE signature = ?"
+        return frozenset(row[0] for row in self._db.execute(query, (signature,)))
+
+    def segment_score(self, signature: str, key: str) -> float | None:
+        query = "SELECT score FROM segments WHERE signature = ? AND key = ?"
+        row = self._db.execute(query, (signature, key)).fetchone()
+        return float(row[0]) if row else None
 
     def failures(self, limit: int = 20) -> list[tuple[str, int]]:
         """The commonest reasons of failed requests, with their counts."""

@@ -38,7 +38,14 @@ def find_subject(model: str, engine: str, engine_args: Mapping[str, Any]) -> Sub
         digest, description = recorded["respondent_digest"], recorded["respondent"]
         return Subject(kind, None, digest, description, recorded_clean(recorded))
     versions = engines.versions(kind)
-    found = _served(model) if kind.served else checkpoints.find(model)
+    if kind.served:
+        from towereval.engines.openai import settings
+
+        found = _served(model)
+        # How many requests it is sent at once, say, is not part of a model.
+        engine_args = {"base_url": settings(engine_args).base_url.rstrip("/")}
+    else:
+        found = checkpoints.find(model)
     checkpoint = found.checkpoint
     respondent = Respondent(
         model=checkpoint.repo or found.name,

@@ -5,15 +5,14 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
-from towereval.errors import Unscorable
+from towereval.errors import Unscorable, VerdictFailed
 from towereval.statistics import Estimate, Observations, estimate
 from towereval.store import Store
 from towereval.types import (
     JudgedMetric,
     Metric,
-    Request,
     Response,
     Result,
     Sample,
@@ -21,65 +20,55 @@ from towereval.types import (
     Task,
 )
 
-NO_JUDGE = "no judge was asked; run: towereval score RUN --judge MODEL"
-
-
-# How a judge's verdict on a question is found; None where it has not been asked.
-Verdicts: TypeAlias = Callable[[Request], Response | None]
+# What gives a sample's statistics from its cleaned answers; raises `Unscorable`.
+Scorer: TypeAlias = Callable[[Sample, Sequence[Response]], tuple[float, ...]]
 
 
 def score(
     store: Store,
     tasks: Sequence[Task],
     clean: Callable[[str], str],
+    scorer: Callable[[Metric], Scorer],
     metrics: Sequence[str] = (),
-    verdicts: Verdicts = lambda _: None,
 ) -> None:
     """Give every sample a score or a reason by each metric, or by those that `metrics` names."""
+    scorers = {
+        task.name: [(m.name, scorer(m)) for m in task.metrics if not metrics or m.name in metrics]
+        for task in tasks
+    }
 
     def scores() -> Iterator[tuple[int, Score]]:
-        for task in tasks:
-            wanted = [
-                (metric, verdicts if isinstance(metric, JudgedMetric) else None)
-                for metric in task.metrics
-                if not metrics or metric.name in metrics
-            ]
-            for position, sample, responses in store.answered(task.name):
-                for metric, judge in wanted:
-                    yield position, score_sample(metric, sample, responses, clean, judge)
+        for task, wanted in scorers.items():
+            for position, sample, responses in store.answered(task):
+                for metric, give in wanted:
+                    yield position, score_sample(metric, give, sample, responses, clean)
 
     store.replace_scores(scores(), metrics)
 
 
 def score_sample(
-    metric: Metric,
+    metric: str,
+    scorer: Scorer,
     sample: Sample,
     responses: Sequence[Response | None],
     clean: Callable[[str], str],
-    judge: Verdicts | None,
 ) -> Score:
-    """`judge` is given for a judged metric alone."""
-    blank = Score(sample.id, sample.language, sample.group, sample.cluster, metric.name)
-    answers: list[Response] = []
+    blank = Score(sample.id, sample.language, sample.group, sample.cluster, metric)
     for response in responses:
         if response is None or response.error:
             reason = response.error if response else "not asked yet"
             return replace(blank, unscored=reason, failed=True)
-        answers.append(replace(response, text=clean(response.text)))
     try:
-        if judge is not None:
-            question = cast("JudgedMetric", metric).question(sample, answers)
-            if question is None:
-                return blank
-            verdict = judge(question)
-            if verdict is None:
-                return replace(blank, unscored=NO_JUDGE)
-            if verdict.error:
-                return replace(blank, unscored=f"judge: {verdict.error}", failed=True)
-            answers = [verdict]
-        return replace(blank, values=metric.sample(sample, answers))
+        return replace(blank, values=scorer(sample, cleaned(responses, clean)))
     except Unscorable as reason:
-        return replace(blank, unscored=str(reason))
+        failed = isinstance(reason, VerdictFailed)
+        return replace(blank, unscored=str(reason), failed=failed)
+
+
+def cleaned(responses: Sequence[Response | None], clean: Callable[[str], str]) -> list[Response]:
+    """The answers that there are, as they are scored."""
+    given = [r for r in responses if r is not None and not r.error]
+    return [replace(response, text=clean(response.text)) for response in given]
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
@@ -199,6 +199,31 @@ class JudgedMetric(Metric, Protocol):
 
     def question(self, sample: Sample, responses: Sequence[Response]) -> Request | None:
         """What the judge is asked, None where the metric is not meant for such a sample."""
+
+
+class Segment(Protocol):
+    """What one score of a learned metric depends on."""
+
+    @property
+    def key(self) -> str: ...
+
+
+@runtime_checkable
+class LearnedMetric(Metric, Protocol):
+    """A metric whose one statistic a model of its own gives, many samples at a time.
+
+    `identify` finds that model and gives the signature under which scores can be kept.
+    """
+
+    def identify(self) -> str: ...
+
+    def segment(self, sample: Sample, responses: Sequence[Response]) -> Segment:
+        """Raises `Unscorable`."""
+
+    def score_segments(
+        self, segments: Iterable[Any], known: Container[str] = ...
+    ) -> Iterator[tuple[str, float]]:
+        """Keys and scores of the segments that are not known. Raises `TowerevalError`."""
 
 
 # --- what a benchmark is ---

@@ -70,23 +70,26 @@ def show_results(results: Sequence[Result]) -> None:
     table = Table(box=None, pad_edge=False)
     for name in ("task", "metric", "language"):
         table.add_column(name)
-    for name in ("score", "95% interval", "n", "failed"):
+    for name in ("score", "95% interval", "n", "failed", "unscored"):
         table.add_column(name, justify="right")
     whole = [result for result in results if not result.group]
     for _, rows in groupby(whole, key=lambda r: (r.task, r.metric)):
         for index, row in enumerate(rows):
             head = (f"{row.task}@{row.variant}", row.metric) if index == 0 else ("", "")
-            failed = row.n_failed + row.n_unscored
             table.add_row(
                 *head,
                 "macro mean" if row.language == "*" else row.language,
                 number(row.value, row),
                 interval(row),
                 str(row.n),
-                f"[red]{failed}[/]" if failed else "0",
+                f"[red]{row.n_failed}[/]" if row.n_failed else "0",
+                str(row.n_unscored),
             )
         table.add_section()
     print_table(table)
+    reasons = {(r.task, r.metric, r.note) for r in whole if r.value is None and r.note}
+    for task, metric, reason in sorted(reasons):
+        print(f"{task} {metric} is {reason}")
 
 
 def print_table(table: Table) -> None:

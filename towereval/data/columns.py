@@ -1,0 +1,28 @@
+"""A row's fields as what they must be: a null or a string for a list would score without a word."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from towereval.errors import DataError
+
+
+def text(row: Mapping[str, Any], column: str) -> str:
+    """Raises `DataError` for anything but a string; `KeyError` for a missing column."""
+    value = row[column]
+    if not isinstance(value, str):
+        raise DataError(f"column {column}: wanted a text, found {_shown(value)}")
+    return value
+
+
+def texts(row: Mapping[str, Any], column: str) -> tuple[str, ...]:
+    """A list of strings. Raises `DataError`; `KeyError` for a missing column."""
+    value = row[column]
+    if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
+        raise DataError(f"column {column}: wanted a list of texts, found {_shown(value)}")
+    return tuple(value)
+
+
+def _shown(value: object) -> str:
+    return f"{type(value).__name__} {str(value)[:40]!r}"

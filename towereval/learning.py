@@ -1,0 +1,71 @@
+"""Scores of learned metrics: given by a model of their own, kept in the store, read from there.
+
+Where that model cannot be had every sample is unscored with the reason; no other metric stands in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+from towereval.errors import TowerevalError, Unscorable
+from towereval.store import Store
+from towereval.summary import Scorer, cleaned
+from towereval.types import LearnedMetric, Response, Sample, Segment, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """Where a metric's scores lie in the store, or why there are none."""
+
+    signature: str
+    missing: str = ""
+
+    def scorer(self, store: Store, metric: LearnedMetric) -> Scorer:
+        def score(sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
+            if self.missing:
+                raise Unscorable(self.missing)
+            value = store.segment_score(self.signature, metric.segment(sample, responses).key)
+            if value is None:
+                raise Unscorable("not scored yet; run: towereval score RUN")
+            return (value,)
+
+        return score
+
+
+def learn(
+    store: Store,
+    tasks: Sequence[Task],
+    clean: Callable[[str], str],
+    metric: LearnedMetric,
+    advance: Callable[[], None],
+) -> Learned:
+    """Score what has no score yet, of all tasks that have the metric."""
+    signature = ""
+    try:
+        signature = metric.identify()
+        segments = list(_segments(store, tasks, clean, metric))
+        scores = metric.score_segments(segments, store.segment_keys(signature))
+        with closing(store.add_segments(signature, scores)) as stored:
+            for _ in stored:
+                advance()
+    except TowerevalError as error:
+        return Learned(signature, " ".join(str(error).split()))
+    return Learned(signature)
+
+
+def _segments(
+    store: Store, tasks: Sequence[Task], clean: Callable[[str], str], metric: LearnedMetric
+) -> Iterator[Segment]:
+    for task in tasks:
+        if metric not in task.metrics:
+            continue
+        for _, sample, responses in store.answered(task.name):
+            answers = cleaned(responses, clean)
+            if len(answers) < len(responses):
+                continue
+            try:
+                yield metric.segment(sample, answers)
+            except Unscorable:
+                continue  # told when the sample is scored
