@@ -52,7 +52,9 @@ def write_recording(folder: Path, data: Path) -> None:
             for request in task.requests(sample):
                 key = replace(request, respondent=RESPONDENT).key
                 right = int(sample.id) % 2 == 0
-                yield Response(key, f"It says {sample.references[0]}." if right else "I see nothing.")
+                yield Response(
+                    key, f"It says {sample.references[0]}." if right else "I see nothing."
+                )
 
     with Store(folder) as store:
         store.write_manifest({"respondent": {}, "respondent_digest": RESPONDENT})

@@ -20,16 +20,7 @@ from towereval.errors import Unscorable
 from towereval.metrics import alm_bench
 from towereval.metrics.exact import ChoiceLetter, ExactMatch
 from towereval.metrics.judge import AlmBenchJudge
-from towereval.types import (
-    Dataset,
-    Decoding,
-    Message,
-    Metric,
-    Request,
-    Sample,
-    Source,
-    Text,
-)
+from towereval.types import Dataset, Decoding, Message, Metric, Request, Sample, Source, Text
 
 REPO = "sonalsannigrahi/alm-bench-lang-split"
 # Language -> (split of the data set, country that the prompt names).

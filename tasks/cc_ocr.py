@@ -21,16 +21,7 @@ from typing import ClassVar
 from towereval.data.columns import text
 from towereval.errors import DataError
 from towereval.metrics.ocr import ReadingF1
-from towereval.types import (
-    Dataset,
-    Decoding,
-    Message,
-    Metric,
-    Request,
-    Sample,
-    Source,
-    Text,
-)
+from towereval.types import Dataset, Decoding, Message, Metric, Request, Sample, Source, Text
 
 DATASET = Dataset("wulipc/CC-OCR", config="multi_lan_ocr", split="test")
 SPLITS = {

@@ -21,16 +21,7 @@ from typing import ClassVar
 from towereval.data.columns import text
 from towereval.languages import LANGUAGES
 from towereval.metrics.contrastive import ContrastiveAccuracy
-from towereval.types import (
-    Dataset,
-    Decoding,
-    Message,
-    Metric,
-    Request,
-    Sample,
-    Source,
-    Text,
-)
+from towereval.types import Dataset, Decoding, Message, Metric, Request, Sample, Source, Text
 
 REPO = "Unbabel/commute_multimodal_mt"
 

@@ -18,16 +18,7 @@ from towereval.data.columns import text
 from towereval.languages import LANGUAGES
 from towereval.metrics.comet import XCOMET_XL
 from towereval.metrics.translation import Bleu, Chrf
-from towereval.types import (
-    Dataset,
-    Decoding,
-    Message,
-    Metric,
-    Request,
-    Sample,
-    Source,
-    Text,
-)
+from towereval.types import Dataset, Decoding, Message, Metric, Request, Sample, Source, Text
 
 DATASET = Dataset("romrawinjp/multi30k", split="test", media=("image",))
 

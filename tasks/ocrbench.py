@@ -17,16 +17,7 @@ from typing import ClassVar, Literal
 
 from towereval.data.columns import text, texts
 from towereval.metrics.ocr import OcrBenchAccuracy
-from towereval.types import (
-    Dataset,
-    Decoding,
-    Message,
-    Metric,
-    Request,
-    Sample,
-    Source,
-    Text,
-)
+from towereval.types import Dataset, Decoding, Message, Metric, Request, Sample, Source, Text
 
 DATASET = Dataset("echo840/OCRBench", split="test", media=("image",))
 

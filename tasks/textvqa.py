@@ -14,16 +14,7 @@ from typing import ClassVar
 
 from towereval.data.columns import text, texts
 from towereval.metrics.vqa import VqaAccuracy
-from towereval.types import (
-    Dataset,
-    Decoding,
-    Message,
-    Metric,
-    Request,
-    Sample,
-    Source,
-    Text,
-)
+from towereval.types import Dataset, Decoding, Message, Metric, Request, Sample, Source, Text
 
 DATASET = Dataset("lmms-lab/textvqa", split="validation", media=("image",))
 

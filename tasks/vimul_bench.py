@@ -23,16 +23,7 @@ from towereval.data.columns import text, texts
 from towereval.languages import LANGUAGES
 from towereval.metrics.exact import OptionLetter
 from towereval.metrics.judge import VideoJudge
-from towereval.types import (
-    Dataset,
-    Decoding,
-    Message,
-    Metric,
-    Request,
-    Sample,
-    Source,
-    Text,
-)
+from towereval.types import Dataset, Decoding, Message, Metric, Request, Sample, Source, Text
 
 REPO = "MBZUAI/ViMUL-Bench"
 ENDING = "Answer with the option's letter from the given choices directly."

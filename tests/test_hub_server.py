@@ -21,8 +21,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from tests.hub_server import Hub, write_parquet
 from PIL import Image
+
+from tests.hub_server import Hub, write_parquet
 
 needs_datasets = pytest.mark.skipif(
     importlib.util.find_spec("datasets") is None,

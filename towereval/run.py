@@ -289,21 +289,23 @@ def _manifest(plan: Plan, tasks: Sequence[Task], subject: Subject) -> dict[str, 
         "languages": list(plan.languages),
         "limit": plan.limit,
         "seed": plan.seed,
-        "tasks": [
-            {
-                "name": task.name,
-                "variant": task.variant,
-                "version": task.version,
-                "metrics": [metric.signature for metric in task.metrics],
-            }
-            for task in tasks
-        ],
+        "tasks": [described(task) for task in tasks],
         "engine": subject.kind.name,
         "respondent": dict(subject.description),
         "respondent_digest": subject.respondent,
         "towereval": __version__,
         "environment": describe(),
         "started": now(),
+    }
+
+
+def described(task: Task) -> dict[str, Any]:
+    """A task as a manifest names it."""
+    return {
+        "name": task.name,
+        "variant": task.variant,
+        "version": task.version,
+        "metrics": [metric.signature for metric in task.metrics],
     }
 
 

@@ -10,15 +10,7 @@ from typing import TypeAlias
 from towereval.errors import Unscorable, VerdictFailed
 from towereval.statistics import Estimate, Observations, estimate
 from towereval.store import Store
-from towereval.types import (
-    JudgedMetric,
-    Metric,
-    Response,
-    Result,
-    Sample,
-    Score,
-    Task,
-)
+from towereval.types import JudgedMetric, Metric, Response, Result, Sample, Score, Task
 
 # What gives a sample's statistics from its cleaned answers; raises `Unscorable`.
 Scorer: TypeAlias = Callable[[Sample, Sequence[Response]], tuple[float, ...]]

@@ -19,17 +19,7 @@ from PIL import Image as pil
 from tests.engines.tiny_models import tiny_model
 from towereval import engines
 from towereval.data.media import image_file, video_file
-from towereval.types import (
-    Decoding,
-    Engine,
-    Image,
-    Message,
-    Model,
-    Request,
-    Response,
-    Text,
-    Video,
-)
+from towereval.types import Decoding, Engine, Image, Message, Model, Request, Response, Text, Video
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 

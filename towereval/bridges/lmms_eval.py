@@ -17,7 +17,7 @@ from typing import Any
 from towereval import __version__, plugins
 from towereval.environment import describe
 from towereval.errors import DataError
-from towereval.run import Outcome, Silence, folder_name, now, publish
+from towereval.run import Outcome, Silence, described, folder_name, now, publish
 from towereval.store import Store
 from towereval.types import (
     Dataset,
@@ -207,15 +207,7 @@ def _manifest(
         "languages": [],
         "limit": None,
         "seed": 0,
-        "tasks": [
-            {
-                "name": task.name,
-                "variant": task.variant,
-                "version": task.version,
-                "metrics": [metric.signature for metric in task.metrics],
-            }
-            for task in tasks
-        ],
+        "tasks": [described(task) for task in tasks],
         "engine": "lmms-eval logs",
         "respondent": respondent,
         "respondent_digest": digest(respondent),
