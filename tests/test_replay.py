@@ -178,7 +178,7 @@ def test_a_recorded_failure_stays_a_failure(tmp_path: Path) -> None:
     recorded = record(tmp_path / "recorded", ["multi30k"], refuse)
     outcome = run(replayed(recorded, tmp_path / "results", ["multi30k"]))
     assert outcome.failures == (("ValueError: too long", 3),)
-    assert [row.n_failed for row in outcome.results if row.language == "de"] == [1, 1]
+    assert {row.n_failed for row in outcome.results if row.language == "de"} == {1}
 
 
 def test_replaying_leaves_the_recording_as_it_was(tmp_path: Path) -> None:

@@ -5,18 +5,23 @@ A verdict is a response: it is found by its key, kept, and asked again after an 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
-from towereval import engines
+from towereval import engines, plugins
 from towereval.errors import Unscorable, UsageError, VerdictFailed
-from towereval.store import Store
+from towereval.store import Store, read_manifest
 from towereval.subject import Subject, find_subject
 from towereval.summary import Scorer, cleaned
 from towereval.types import JudgedMetric, Request, Response, Sample, Task
+
+# How the reasons of samples begin whose request to the judge failed.
+FAILED = "judge: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ class Judge:
             if verdict is None:
                 raise Unscorable("no judge was asked; run: towereval score RUN --judge MODEL")
             if verdict.error:
-                raise VerdictFailed(f"judge: {verdict.error}")
+                raise VerdictFailed(f"{FAILED}{verdict.error}")
             return metric.sample(sample, [verdict])
 
         return score
@@ -88,6 +93,21 @@ def ask_judge(
     return judge
 
 
+def failures(folder: Path) -> list[tuple[str, int]]:
+    """Why a scored run's judge failed, with the samples that it cost: none of its requests is one
+    of the run's own.
+    """
+    counts = Counter[str]()
+    with Store(folder) as store:
+        for entry in read_manifest(folder)["tasks"]:
+            task = plugins.load_task(f"{entry['name']}@{entry['variant']}")
+            for metric in task.metrics:
+                if isinstance(metric, JudgedMetric):
+                    scores = store.scores(task.name, metric.name)
+                    counts.update(one.unscored for one in scores if one.failed)
+    return [found for found in counts.most_common() if found[0].startswith(FAILED)][:20]
+
+
 def _questions(
     store: Store, tasks: Sequence[Task], clean: Callable[[str], str], judge: Judge
 ) -> Iterator[Request]:
@@ -102,7 +122,10 @@ def _questions(
             if len(answers) < len(responses):
                 continue
             for metric in metrics:
-                question = metric.question(sample, answers)
+                try:
+                    question = metric.question(sample, answers)
+                except Unscorable:
+                    continue  # told when the sample is scored
                 if question is None:
                     continue
                 verdict = judge.verdict(store, question)

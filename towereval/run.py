@@ -144,8 +144,12 @@ def chosen_tasks(plan: Plan) -> list[Task]:
             raise UsageError(f"--data {name}=... and --split sample exclude each other")
     offered = {language for task in tasks for language in task.languages}
     languages.select(plan.languages, sorted(offered))
+    named = languages.expand(plan.languages)
     kind = engines.find(plan.engine)
     for task in tasks:
+        if named and not set(named) & set(task.languages):
+            has = ", ".join(task.languages)
+            raise UsageError(f"{task.name} has none of the languages asked for; it has {has}")
         if lacking := task.needs - kind.capabilities:
             raise UsageError(f"{task.name} needs {', '.join(lacking)}, which {kind.name} has not")
     return tasks
@@ -268,8 +272,6 @@ def _limited(task: Task, source: Source, plan: Plan) -> Iterator[Sample]:
     """The task's samples in the plan's languages, at most `limit` of each."""
     named = set(languages.expand(plan.languages))
     wanted = [code for code in task.languages if code in named]
-    if plan.languages and not wanted:
-        return
     counts: dict[str, int] = {}
     try:
         for sample in task.samples(source, wanted or task.languages):
@@ -315,11 +317,13 @@ def _folder(plan: Plan, manifest: Mapping[str, Any]) -> Path:
     """
     identity = {
         key: manifest[key]
-        for key in ("model", "split", "languages", "limit", "seed", "engine", "respondent_digest")
+        for key in ("model", "split", "limit", "seed", "engine", "respondent_digest")
     }
-    identity["tasks"] = [
+    # In whatever order they were named: the answers are the same.
+    identity["languages"] = sorted(set(manifest["languages"]))
+    identity["tasks"] = sorted(
         [task["name"], task["variant"], task["version"]] for task in manifest["tasks"]
-    ]
+    )
     identity["data"] = {name: str(path.resolve()) for name, path in plan.data.items()}
     stem = f"{plan.split}-{digest(identity)[:10]}"
     parent = plan.output / folder_name(plan.model)

@@ -48,6 +48,8 @@ def score_sample(
     blank = Score(sample.id, sample.language, sample.group, sample.cluster, metric)
     for response in responses:
         if response is None or response.error:
+            if not _is_meant(scorer, sample, responses):
+                return blank
             reason = response.error if response else "not asked yet"
             return replace(blank, unscored=reason, failed=True)
     try:
@@ -55,6 +57,14 @@ def score_sample(
     except Unscorable as reason:
         failed = isinstance(reason, VerdictFailed)
         return replace(blank, unscored=str(reason), failed=failed)
+
+
+def _is_meant(scorer: Scorer, sample: Sample, responses: Sequence[object]) -> bool:
+    """Whether an answer would be scored: a failure is counted only where something is missing."""
+    try:
+        return scorer(sample, [Response("")] * len(responses)) != ()
+    except Unscorable:
+        return True
 
 
 def cleaned(responses: Sequence[Response | None], clean: Callable[[str], str]) -> list[Response]:

@@ -189,8 +189,12 @@ def write_vimul_bench(repository: Path) -> None:
             "option": ["A. one", "B. two"],
             "answer": "B",
         }
-        write_parquet(repository / f"{language}/test-00000-of-00001.parquet", [row])
-    names = {f"vimulmcq_{language}": language for language in SPOKEN.values()}
+        write_parquet(repository / f"mcq/{language}/test-00000-of-00001.parquet", [row])
+        row = {**row, "answer": "two"}
+        del row["option"]
+        write_parquet(repository / f"oe/{language}/test-00000-of-00001.parquet", [row])
+    parts = [(kind, language) for kind in ("mcq", "oe") for language in SPOKEN.values()]
+    names = {f"vimul{kind}_{language}": f"{kind}/{language}" for kind, language in parts}
     write_readme(repository, {name: {"test": f"{names[name]}/test-*"} for name in names})
     (repository / "videos").mkdir()
     write_clip(repository / "videos/a b.mp4")
@@ -340,8 +344,9 @@ SAMPLES: dict[str, list[tuple[str, str, str, list[str], list[int]]]] = {
         for number in ("34602", "34603")
     ],
     "vimul_bench": [
-        ("0", language, f"{SPOKEN[language]}?\nA. one\nB. two", ["B"], [0, 192])
+        (name, language, f"{SPOKEN[language]}?\n{rest}", [answer], [0, 192])
         for language in plugins.load_task("vimul_bench").languages
+        for name, rest, answer in (("mcq-0", "A. one\nB. two", "B"), ("open-0", "Answer", "two"))
     ],
 }
 

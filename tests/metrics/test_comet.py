@@ -308,7 +308,9 @@ class TestScoring:
 
     def test_code_in_a_checkpoint(self, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
-        with pytest.raises(ModelError, match=r"^pickled: UnpicklingError"):
+        with pytest.raises(
+            ModelError, match=r"model.ckpt holds more than weights, .*: posix.mkdir"
+        ):
             list(metric(tiny, "pickled").score_segments(segments(3)))
         assert not (tiny / "ran").exists()
 
@@ -376,7 +378,7 @@ class TestScoring:
         # Each alone is read whole; joined they are longer than the 128 positions.
         rows += [Segment("q" * 60, "q" * 60, "q" * 60), Segment("q", "q" * 500, "q")]
         list(metric(tiny, "xcomet").score_segments(rows))
-        assert "2 of 12 texts were longer than it reads" in caplog.text
+        assert "2 of 12 segments were longer than it reads" in caplog.text
 
     def test_a_model_that_is_not_there(self, tmp_path: Path) -> None:
         with pytest.raises(ModelError, match="no such file or folder"):

@@ -9,7 +9,8 @@ from towereval.types import Metric, Response, Sample
 
 
 def sample(*references: str) -> Sample:
-    return Sample(id="1", language="en", prompt=(), references=references)
+    choices = ("A. Fado", "B. Tango")
+    return Sample(id="1", language="en", prompt=(), references=references, choices=choices)
 
 
 def score(metric: Metric, text: str, *references: str) -> float:
@@ -54,6 +55,11 @@ def test_choice_letter(text: str, gold: str, expected: float) -> None:
 )
 def test_option_letter(text: str, gold: str, expected: float) -> None:
     assert score(OptionLetter(), text, gold) == expected
+
+
+def test_a_letter_is_not_wanted_where_there_are_no_options() -> None:
+    question = Sample(id="1", language="en", prompt=(), references=("B",))
+    assert OptionLetter().sample(question, (Response(key="", text="B"),)) == ()
 
 
 def test_smpqa() -> None:

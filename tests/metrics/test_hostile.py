@@ -88,7 +88,8 @@ HUGE = [
 
 
 def check(metric: Metric, meta: dict[str, str], references: tuple[str, ...], text: str) -> None:
-    sample = Sample("1", "de", (), references=references, meta=meta)
+    choices = ("A. Fado", "B. Tango")
+    sample = Sample("1", "de", (), references=references, choices=choices, meta=meta)
     try:
         values = metric.sample(sample, (Response(key="", text=text),))
     except Unscorable as error:

@@ -40,7 +40,7 @@ def run(
     languages: Annotated[str, typer.Option(help="Codes or groups, as de,fr or core.")] = "",
     limit: Annotated[int, typer.Option(help="At most so many samples a language; 0: all.")] = 0,
     split: Annotated[str, typer.Option(help="full, or sample: the small bundled one.")] = "full",
-    engine: Annotated[str, typer.Option(help="vllm, transformers or replay.")] = "vllm",
+    engine: Annotated[str, typer.Option(help="vllm, transformers, openai or replay.")] = "vllm",
     engine_args: Annotated[list[str] | None, typer.Option(help="For the engine, as k=v,..")] = None,
     data: Annotated[list[str] | None, typer.Option(help="A local data set, as TASK=PATH.")] = None,
     output: Annotated[Path, typer.Option(help="Where runs are kept.")] = Path("results"),
@@ -71,8 +71,8 @@ def start(given: dict[str, Any]) -> int:
     if given["limit"] < 0:
         raise UsageError(f"--limit is a number of samples, not {given['limit']}")
     from towereval.cli.console import Progress, quiet_libraries, show_failures, show_results
-    from towereval.judging import JudgePlan
-    from towereval.run import Plan, run
+    from towereval.judging import JudgePlan, failures, find_judge
+    from towereval.run import Plan, chosen_tasks, run
 
     plan = Plan(
         model=given["model"],
@@ -94,16 +94,20 @@ def start(given: dict[str, Any]) -> int:
         ),
     )
     quiet_libraries()
+    if plan.judge.model and not plan.predict_only:
+        chosen_tasks(plan)
+        find_judge(plan.judge)  # what is wrong with it is told before the hours of asking
     with closing(Progress()) as progress:
         outcome = run(plan, progress)
+    failed = (*outcome.failures, *failures(outcome.folder))
     show_results(outcome.results)
-    show_failures(outcome.failures)
+    show_failures(failed)
     print(
         f"{outcome.asked} asked, {outcome.folder}/results.json"
         if outcome.results
         else outcome.folder
     )
-    return 4 if outcome.failures else 0
+    return 4 if failed else 0
 
 
 def _listed(value: str | list[str]) -> tuple[str, ...]:

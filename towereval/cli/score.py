@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -18,12 +19,17 @@ def score(
     judge_engine_args: Annotated[list[str] | None, typer.Option(help="For it, as k=v,..")] = None,
 ) -> None:
     """Score a run's stored responses again; only a judge needs an engine."""
-    from towereval.cli.console import show_failures, show_results
-    from towereval.judging import JudgePlan
+    from towereval.cli.console import Progress, quiet_libraries, show_failures, show_results
+    from towereval.judging import JudgePlan, failures
     from towereval.run import rescore
 
     engine_args = options.values(judge_engine_args or (), "--judge-engine-args")
-    outcome = rescore(run, options.names(metrics), JudgePlan(judge, judge_engine, engine_args))
+    plan = JudgePlan(judge, judge_engine, engine_args)
+    if judge:
+        quiet_libraries()
+    with closing(Progress()) if judge else nullcontext() as progress:
+        outcome = rescore(run, options.names(metrics), plan, progress)
+    failed = (*outcome.failures, *failures(outcome.folder))
     show_results(outcome.results)
-    show_failures(outcome.failures)
-    raise typer.Exit(4 if outcome.failures else 0)
+    show_failures(failed)
+    raise typer.Exit(4 if failed else 0)

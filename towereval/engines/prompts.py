@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,7 +14,7 @@ from PIL.Image import Image as Picture
 
 from towereval.data.media import Clip, decode_frames, decode_video
 from towereval.errors import DataError, ModelError
-from towereval.types import Checkpoint, Model, Rendered, Request, Text
+from towereval.types import Checkpoint, Model, Rendered, Request, Response, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +152,13 @@ def decode_ahead(
             yield result(waiting.popleft())
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def scored(request: Request, logprob: float, token_count: int) -> Response:
+    """A continuation's log-probability; a model whose numbers break down has given no answer."""
+    if math.isnan(logprob):
+        return Response(request.key, error="the log-probability is not a number")
+    return Response(request.key, logprob=logprob, token_count=token_count)
 
 
 def most_pictures(checkpoint: Checkpoint) -> int:

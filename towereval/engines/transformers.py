@@ -16,7 +16,14 @@ import torch
 from transformers import AutoModelForImageTextToText, GenerationConfig
 
 from towereval.engines import KINDS
-from towereval.engines.prompts import Decoded, Encoded, PromptEncoder, decode_ahead, video_metadata
+from towereval.engines.prompts import (
+    Decoded,
+    Encoded,
+    PromptEncoder,
+    decode_ahead,
+    scored,
+    video_metadata,
+)
 from towereval.errors import EngineError
 from towereval.types import Decoding, Model, Request, Response
 
@@ -160,9 +167,7 @@ class TransformersEngine:
                 continue
             tokens_S = inputs["input_ids"][index, -count:]
             logprobs_S = logprobs_BSV[index, -count - 1 : -1].gather(-1, tokens_S[:, None])
-            responses.append(
-                Response(decoded.request.key, logprob=float(logprobs_S.sum()), token_count=count)
-            )
+            responses.append(scored(decoded.request, float(logprobs_S.sum()), count))
         return responses
 
     def _leave_habits(self) -> None:

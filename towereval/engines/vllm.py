@@ -11,6 +11,7 @@ import itertools
 import os
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from towereval.engines import KINDS
@@ -20,6 +21,7 @@ from towereval.engines.prompts import (
     PromptEncoder,
     decode_ahead,
     most_pictures,
+    scored,
     video_metadata,
 )
 from towereval.errors import EngineError
@@ -104,7 +106,7 @@ class VllmEngine:
         logprobs = output.prompt_logprobs[-count:]
         tokens = output.prompt_token_ids[-count:]
         total = sum(entry[token].logprob for entry, token in zip(logprobs, tokens, strict=True))
-        return Response(request.key, logprob=total, token_count=count, seconds=seconds)
+        return replace(scored(request, total, count), seconds=seconds)
 
 
 def _load(model: Model, engine_args: Mapping[str, Any], seed: int) -> LLM:

@@ -175,7 +175,7 @@ class Comet:
                 except (EngineError, ModelError) as error:
                     raise type(error)(f"{self.name}: {error}") from error
         if cut:
-            _log.warning("%s: %d of %d texts were longer than it reads", self.name, cut, total)
+            _log.warning("%s: %d of %d segments were longer than it reads", self.name, cut, total)
 
     def sample(self, sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
         """One sample alone, which starts a worker; a run scores by `score_segments`."""

@@ -1,6 +1,7 @@
 """Scores translations with a COMET model, in the environment that `towereval setup comet` makes.
 
-Run by path under that environment's interpreter, so it imports nothing of towereval:
+Run by path under that environment's interpreter, so it imports nothing of towereval; and with -I,
+without which the comet.py beside it would stand in for upstream's package.
 
     comet_worker.py identify MODEL                      one line: where the checkpoint is, versions
     comet_worker.py score CHECKPOINT DTYPE REFERENCES   a line once the model is loaded, then for
@@ -20,6 +21,8 @@ import json
 import logging
 import math
 import os
+import pickle
+import re
 import sys
 import warnings
 from importlib import metadata
@@ -145,7 +148,11 @@ def load(checkpoint: Path) -> Any:
         raise Refused(f"{folder}/hparams.yaml does not name the model's class: {error}") from error
     if kind not in CLASSES:
         raise Refused(f"{checkpoint}: a {kind} gives no score of a translation")
-    stored = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
+    try:
+        stored = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
+    except pickle.UnpicklingError as error:  # its message tells how to run the code after all
+        names = ", ".join(re.findall(r"GLOBAL ([\w.]+)", str(error))) or "unreadable"
+        raise Refused(f"{checkpoint} holds more than weights, and is not read: {names}") from None
     settings = {**stored["hyper_parameters"], "load_pretrained_weights": False}
     # Upstream goes by hparams.yaml here: such models were trained with what is softmax today.
     if published.get("layer_transformation") == "sparsemax_patch":
@@ -203,10 +210,10 @@ def count_cut(model: Any, segments: list[dict[str, str]]) -> int:
     rows = [encoder.tokenizer([s[n] for s in segments], verbose=False).input_ids for n in names]
     count = 0
     for texts in zip(*rows, strict=True):
-        lengths = [min(len(ids), encoder.max_positions - 2) - 2 for ids in texts]
-        room = encoder.max_positions - 1 - len(names) * encoder.size_separator
         alone = any(len(ids) > encoder.max_positions - 2 for ids in texts)
-        count += alone or (joined and sum(lengths) > room)
+        separators = 2 + (len(texts) - 1) * encoder.size_separator
+        together = sum(len(ids) - 2 for ids in texts) + separators
+        count += alone or (joined and together > encoder.max_positions)
     return count
 
 

@@ -22,7 +22,7 @@ from towereval.types import Decoding, Message, Request, Response, Sample, Text
 @dataclass(frozen=True, slots=True)
 class AlmBenchJudge:
     """ALM-Bench's four prompts; the mark out of ten as a share. The official code stores the reply
-    and never reads it: one whole number from 0 to 10 is ours.
+    and never reads it: that it must be one number from 0 to 10 is ours.
     """
 
     name: ClassVar[str] = "judge"
@@ -85,10 +85,11 @@ class VideoJudge:
     def sample(self, sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
         if sample.choices:
             return ()
-        accuracy, _, read = judged_accuracy([responses[0].text.strip()])
-        if not read:
-            raise Unscorable("the judge's verdict cannot be read")
-        return (accuracy,)
+        verdict = responses[0].text.strip()
+        try:
+            return (judged_accuracy([verdict])[0],)
+        except Unscorable as error:
+            raise Unscorable(f"{error}: {verdict[:60]!r}") from error
 
     def corpus(self, total: Sequence[float], count: int) -> float:
         return total[0] / count
