@@ -12,6 +12,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """TOWEREVAL_CACHE, below this test's own folder."""
     folder = tmp_path / "towereval-cache"
     monkeypatch.setenv("TOWEREVAL_CACHE", str(folder))
+    monkeypatch.delenv("TOWEREVAL_PATH", raising=False)
     return folder
 
 

@@ -467,7 +467,16 @@ def test_lists_are_parted_at_commas(text: str, found: tuple[str, ...]) -> None:
 COMMANDS = ("doctor", "import", "leaderboard", "models", "run", "score", "setup", "tasks")
 RUN_OPTIONS = (
     *("model", "tasks", "languages", "limit", "split", "engine", "engine-args", "data"),
-    *("output", "fresh", "seed", "predict-only", "judge", "judge-engine", "judge-engine-args"),
+    *(
+        "output",
+        "fresh",
+        "seed",
+        "predict-only",
+        "judge",
+        "judge-engine",
+        "judge-engine-args",
+        "checkpoint",
+    ),
     *("config", "help"),
 )
 

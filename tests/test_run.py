@@ -16,7 +16,7 @@ from tests.test_replay import RESPONDENT, mixed, record, replayed, right
 from towereval import __version__
 from towereval.engines import replay
 from towereval.errors import DataError, EngineError, StoreError, UnknownName, UsageError
-from towereval.run import SAMPLES, Plan, folder_name, rescore, run
+from towereval.run import SAMPLES, Plan, Scoring, folder_name, rescore, run
 from towereval.store import Store
 from towereval.types import Decoding, Request, Response, Result, Sample
 
@@ -362,7 +362,7 @@ def test_scoring_again_gives_the_same_rows_and_samples(plan: Callable[..., Plan]
 
 def test_scoring_one_metric_again_keeps_the_others(plan: Callable[..., Plan]) -> None:
     outcome = run(plan("multi30k", "commute"))
-    assert rescore(outcome.folder, ["bleu"]).results == outcome.results
+    assert rescore(outcome.folder, Scoring(("bleu",))).results == outcome.results
 
 
 def test_scoring_again_counts_the_failures(plan: Callable[..., Plan], failing: Path) -> None:
@@ -374,7 +374,7 @@ def test_scoring_again_counts_the_failures(plan: Callable[..., Plan], failing: P
 def test_a_metric_that_the_run_has_not_is_named(plan: Callable[..., Plan]) -> None:
     outcome = run(plan("multi30k"))
     with pytest.raises(UnknownName, match=r"unknown metric 'blue'; did you mean bleu\?"):
-        rescore(outcome.folder, ["blue"])
+        rescore(outcome.folder, Scoring(("blue",)))
     with pytest.raises(StoreError, match="is not a run"):
         rescore(outcome.folder.parent)
 

@@ -59,7 +59,7 @@ def _segments(
     store: Store, tasks: Sequence[Task], clean: Callable[[str], str], metric: LearnedMetric
 ) -> Iterator[Segment]:
     for task in tasks:
-        if metric not in task.metrics:
+        if metric.name not in {offered.name for offered in task.metrics}:
             continue
         for _, sample, responses in store.answered(task.name):
             answers = cleaned(responses, clean)

@@ -60,6 +60,18 @@ class Plan:
     seed: int = 0
     predict_only: bool = False
     judge: JudgePlan = field(default_factory=JudgePlan)
+    checkpoints: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """How stored responses are scored: by which metrics (none named: all), by which judge, and with
+    which checkpoints of learned metrics, by metric.
+    """
+
+    metrics: tuple[str, ...] = ()
+    judge: JudgePlan = field(default_factory=JudgePlan)
+    checkpoints: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +107,10 @@ def run(plan: Plan, listener: Listener | None = None) -> Outcome:
     manifest = _manifest(plan, tasks, subject)
     folder = _folder(plan, manifest)
     with Store(folder) as store:
-        # A judge that was asked by an earlier `score` still judges.
-        judged = {k: v for k, v in store.earlier_manifest().items() if k == "judge"}
-        manifest = {**manifest, "run_id": folder.name, **judged}
+        # What an earlier `score` was told of judges and checkpoints still holds.
+        earlier = store.earlier_manifest()
+        told = {k: v for k, v in earlier.items() if k in ("judge", "checkpoints")}
+        manifest = {**manifest, "run_id": folder.name, **told}
         store.write_manifest(manifest)
         digests = collect(store, plan, tasks, sources, subject.respondent, listener)
         data = {
@@ -108,26 +121,25 @@ def run(plan: Plan, listener: Listener | None = None) -> Outcome:
         asked = respond(store, plan, subject, listener)
         results: tuple[Result, ...] = ()
         if not plan.predict_only:
-            results = publish(store, tasks, subject.clean, listener, judge=plan.judge)
+            scoring = Scoring(judge=plan.judge, checkpoints=plan.checkpoints)
+            results = publish(store, tasks, subject.clean, listener, scoring)
         return Outcome(folder, results, asked, tuple(store.failures()))
 
 
 def rescore(
-    folder: Path,
-    metrics: Sequence[str] = (),
-    judge: JudgePlan | None = None,
-    listener: Listener | None = None,
+    folder: Path, scoring: Scoring | None = None, listener: Listener | None = None
 ) -> Outcome:
     """Score a run's stored responses again, by today's metrics; only a judge needs an engine."""
+    scoring = scoring or Scoring()
     manifest = read_manifest(folder)
     tasks = [plugins.load_task(f"{task['name']}@{task['variant']}") for task in manifest["tasks"]]
     offered = {metric.name for task in tasks for metric in task.metrics}
-    for name in metrics:
+    for name in (*scoring.metrics, *scoring.checkpoints):
         if name not in offered:
             raise UnknownName("metric", name, offered)
     clean = recorded_clean(manifest)
     with Store(folder) as store:
-        results = publish(store, tasks, clean, listener or Silence(), metrics, judge)
+        results = publish(store, tasks, clean, listener or Silence(), scoring)
         return Outcome(folder, results, 0, tuple(store.failures()))
 
 
@@ -144,6 +156,10 @@ def chosen_tasks(plan: Plan) -> list[Task]:
             raise UsageError(f"--data {name}=... and --split sample exclude each other")
     offered = {language for task in tasks for language in task.languages}
     languages.select(plan.languages, sorted(offered))
+    learned = {m.name for task in tasks for m in task.metrics if isinstance(m, LearnedMetric)}
+    for name in plan.checkpoints:
+        if name not in learned:
+            raise UnknownName("learned metric", name, learned)
     named = languages.expand(plan.languages)
     kind = engines.find(plan.engine)
     for task in tasks:
@@ -212,32 +228,41 @@ def publish(
     tasks: Sequence[Task],
     clean: Callable[[str], str],
     listener: Listener,
-    metrics: Sequence[str] = (),
-    judge: JudgePlan | None = None,
+    scoring: Scoring,
 ) -> tuple[Result, ...]:
     """Score the stored responses and write results.json and the samples."""
     manifest = store.manifest()
-    if judge is not None and judge.model:
+    if scoring.judge.model:
         listener.stage("judging", None)
-        asked = ask_judge(store, tasks, clean, judge, listener.advance)
+        asked = ask_judge(store, tasks, clean, scoring.judge, listener.advance)
         manifest["judge"] = asdict(asked)
-        store.write_manifest(manifest)
+    if scoring.checkpoints:
+        manifest["checkpoints"] = {**manifest.get("checkpoints", {}), **scoring.checkpoints}
+    store.write_manifest(manifest)
     # Verdicts that were given before are found again without the judge.
-    judged_by = Judge(**manifest["judge"]) if "judge" in manifest else Judge("", "")
+    judged_by = Judge(**manifest["judge"]) if "judge" in manifest else Judge("none", "")
+
+    def placed(metric: LearnedMetric) -> LearnedMetric:
+        model = manifest.get("checkpoints", {}).get(metric.name)
+        return metric.at(model) if model else metric
+
+    def signature(metric: Metric) -> str:
+        if isinstance(metric, JudgedMetric):
+            return f"{metric.signature}|judge:{judged_by.name}"
+        return placed(metric).signature if isinstance(metric, LearnedMetric) else metric.signature
 
     def scorer(metric: Metric) -> Scorer:
         if isinstance(metric, JudgedMetric):
             return judged_by.scorer(store, metric)
         if isinstance(metric, LearnedMetric):
             listener.stage(f"scoring by {metric.name}", None)
-            return learn(store, tasks, clean, metric, listener.advance).scorer(store, metric)
+            learned = learn(store, tasks, clean, placed(metric), listener.advance)
+            return learned.scorer(store, placed(metric))
         return metric.sample
 
     listener.stage("scoring", None)
-    score(store, tasks, clean, scorer, metrics)
-    results = summarize(
-        store, tasks, split=manifest["split"], run_id=manifest["run_id"], judge=judged_by.name
-    )
+    score(store, tasks, clean, scorer, scoring.metrics)
+    results = summarize(store, tasks, signature, split=manifest["split"], run_id=manifest["run_id"])
     for task in tasks:
         write_samples(store, task.name, [metric.name for metric in task.metrics])
     store.write_results(

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from towereval.errors import Unscorable, VerdictFailed
 from towereval.statistics import Estimate, Observations, estimate
 from towereval.store import Store
-from towereval.types import JudgedMetric, Metric, Response, Result, Sample, Score, Task
+from towereval.types import Metric, Response, Result, Sample, Score, Task
 
 # What gives a sample's statistics from its cleaned answers; raises `Unscorable`.
 Scorer: TypeAlias = Callable[[Sample, Sequence[Response]], tuple[float, ...]]
@@ -102,22 +102,28 @@ class _Cell:
 
 
 def summarize(
-    store: Store, tasks: Sequence[Task], *, split: str, run_id: str, judge: str = ""
+    store: Store,
+    tasks: Sequence[Task],
+    signature: Callable[[Metric], str],
+    *,
+    split: str,
+    run_id: str,
 ) -> tuple[Result, ...]:
     """Rows per task, metric and language: each group's, the whole's, and the macro mean over
-    languages.
+    languages. `signature` knows the judge or checkpoint that a metric's numbers rest on.
     """
     return tuple(
         row
         for task in tasks
         for metric in task.metrics
-        for row in _rows(store, task, metric, _blank(task, metric, split, run_id, judge))
+        for row in _rows(
+            store, task, metric, _blank(task, metric.name, signature(metric), split, run_id)
+        )
     )
 
 
-def _blank(task: Task, metric: Metric, split: str, run_id: str, judge: str) -> Result:
-    """A row in which nothing is measured yet; a judged number is its judge's too."""
-    judged = isinstance(metric, JudgedMetric)
+def _blank(task: Task, metric: str, signature: str, split: str, run_id: str) -> Result:
+    """A row in which nothing is measured yet."""
     return Result(
         task=task.name,
         variant=task.variant,
@@ -125,14 +131,14 @@ def _blank(task: Task, metric: Metric, split: str, run_id: str, judge: str) -> R
         split=split,
         language="",
         group="",
-        metric=metric.name,
+        metric=metric,
         value=None,
         ci_low=None,
         ci_high=None,
         n=0,
         n_failed=0,
         n_unscored=0,
-        signature=f"{metric.signature}|judge:{judge or 'none'}" if judged else metric.signature,
+        signature=signature,
         run_id=run_id,
     )
 

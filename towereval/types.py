@@ -14,7 +14,7 @@ import json
 from collections.abc import Container, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Literal, Protocol, Self, TypeAlias, runtime_checkable
 
 # --- what a model is shown ---
 
@@ -214,6 +214,9 @@ class LearnedMetric(Metric, Protocol):
 
     `identify` finds that model and gives the signature under which scores can be kept.
     """
+
+    def at(self, model: str) -> Self:
+        """The same metric by another checkpoint: a hub id or a path."""
 
     def identify(self) -> str: ...
 

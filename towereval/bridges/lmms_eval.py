@@ -17,7 +17,7 @@ from typing import Any
 from towereval import __version__, plugins
 from towereval.environment import describe
 from towereval.errors import DataError
-from towereval.run import Outcome, Silence, described, folder_name, now, publish
+from towereval.run import Outcome, Scoring, Silence, described, folder_name, now, publish
 from towereval.store import Store
 from towereval.types import (
     Dataset,
@@ -97,7 +97,7 @@ def import_logs(folder: Path, *, model: str, output: Path) -> Imported:
             f"{name}: {count} logged prompts differ from ours; their answers are scored as they are"
             for name, count in different.items()
         ]
-        results = publish(store, tasks, str, Silence())
+        results = publish(store, tasks, str, Silence(), Scoring())
         outcome = Outcome(run_folder, results, 0, tuple(store.failures()))
     return Imported(outcome, tuple(logs), tuple(notices))
 

@@ -28,6 +28,7 @@ OPTIONS: dict[str, tuple[type, ...]] = {
     "judge": (str,),
     "judge_engine": (str,),
     "judge_engine_args": (str, list, dict),
+    "checkpoint": (str, list, dict),
 }
 
 
@@ -50,6 +51,7 @@ def run(
     judge: Annotated[str, typer.Option(help="A model that judges open answers.")] = "",
     judge_engine: Annotated[str, typer.Option(help="The judge's engine.")] = "vllm",
     judge_engine_args: Annotated[list[str] | None, typer.Option(help="For it, as k=v,..")] = None,
+    checkpoint: Annotated[list[str] | None, typer.Option(help="A metric's, as NAME=PATH.")] = None,
     config: Annotated[Path | None, typer.Option(help="These options in a TOML file.")] = None,
 ) -> None:
     """Score a model on benchmarks; the same command again asks only what is missing."""
@@ -92,6 +94,7 @@ def start(given: dict[str, Any]) -> int:
             given["judge_engine"],
             _table(given["judge_engine_args"], "--judge-engine-args", options.values),
         ),
+        checkpoints=_table(given["checkpoint"], "--checkpoint", options.pairs),
     )
     quiet_libraries()
     if plan.judge.model and not plan.predict_only:

@@ -17,18 +17,23 @@ def score(
     judge: Annotated[str, typer.Option(help="A model that judges open answers.")] = "",
     judge_engine: Annotated[str, typer.Option(help="The judge's engine.")] = "vllm",
     judge_engine_args: Annotated[list[str] | None, typer.Option(help="For it, as k=v,..")] = None,
+    checkpoint: Annotated[list[str] | None, typer.Option(help="A metric's, as NAME=PATH.")] = None,
 ) -> None:
     """Score a run's stored responses again; only a judge needs an engine."""
     from towereval.cli.console import Progress, quiet_libraries, show_failures, show_results
     from towereval.judging import JudgePlan, failures
-    from towereval.run import rescore
+    from towereval.run import Scoring, rescore
 
     engine_args = options.values(judge_engine_args or (), "--judge-engine-args")
-    plan = JudgePlan(judge, judge_engine, engine_args)
+    scoring = Scoring(
+        options.names(metrics),
+        JudgePlan(judge, judge_engine, engine_args),
+        options.pairs(checkpoint or (), "--checkpoint"),
+    )
     if judge:
         quiet_libraries()
     with closing(Progress()) if judge else nullcontext() as progress:
-        outcome = rescore(run, options.names(metrics), plan, progress)
+        outcome = rescore(run, scoring, progress)
     failed = (*outcome.failures, *failures(outcome.folder))
     show_results(outcome.results)
     show_failures(failed)

@@ -160,21 +160,21 @@ class OpenAiEngine:
     def _ask(self, body: Mapping[str, Any]) -> Any:
         """Post, again where the server asks for patience; a refusal is raised with its words."""
         for attempt in range(1, TRIES + 1):
-            again = attempt < TRIES and not self.stopped.is_set()
             try:
                 return self._send("/chat/completions", body)
             except urllib.error.HTTPError as error:
                 with error:
                     words = error.read(500).decode(errors="replace").strip()
-                if error.code not in TRY_AGAIN or not again:
+                if error.code not in TRY_AGAIN or attempt == TRIES:
                     raise EngineError(f"HTTP {error.code}: {words or error.reason}") from error
                 patience = _patience(error.headers.get("Retry-After"), attempt)
             except (OSError, http.client.HTTPException):
-                if not again:
+                if attempt == TRIES:
                     raise
                 patience = _patience(None, attempt)
-            self.stopped.wait(patience)
-        raise AssertionError("the last attempt returns or raises")
+            if self.stopped.wait(patience):
+                break
+        raise EngineError("the run was broken off")
 
     def _send(self, path: str, body: Mapping[str, Any] | None) -> Any:
         data = None if body is None else json.dumps(body).encode()

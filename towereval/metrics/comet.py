@@ -16,7 +16,7 @@ import subprocess
 from collections import deque
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
@@ -92,6 +92,9 @@ class Comet:
             **record["versions"],
         }
         return "|".join([self.name, *(f"{name}:{value}" for name, value in parts.items())])
+
+    def at(self, model: str) -> Comet:
+        return replace(self, model=model)
 
     def identify(self) -> str:
         """Find the checkpoint, download it where the hub has it and we do not, and hash it: the
