@@ -1,5 +1,4 @@
-"""A tiny LLaVA-NeXT (SigLIP, two-layer MLP, Gemma2) with random weights, built from code: for
-trying and testing.
+"""A tiny LLaVA-NeXT (SigLIP, MLP, Gemma2) with random weights, for trying and testing.
 
 It has TowerVision's architecture and every part of its path through the engines, and knows nothing:
 its scores are chance. Needs torch and transformers; no hub.
@@ -187,9 +186,7 @@ def _processor(tokenizer: Any) -> Any:
 
 
 def _siglip_names(file: Path) -> None:
-    """transformers 5 drops `vision_model.` from SigLIP's names; vLLM 0.32 wants it, as all hub
-    checkpoints have it.
-    """
+    """transformers 5 drops `vision_model.` from SigLIP's names; vLLM 0.32 wants it."""
     from safetensors.torch import load_file, save_file
 
     tower, old = "vision_tower.", "vision_tower.vision_model."

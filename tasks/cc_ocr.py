@@ -1,5 +1,4 @@
-"""CC-OCR's multilingual text reading, the seven languages that TowerVision reports: F1 over words
-or characters.
+"""CC-OCR's multilingual text reading: F1 over words or characters, in seven languages.
 
 https://huggingface.co/datasets/wulipc/CC-OCR (MIT), configuration multi_lan_ocr, 150 pictures a
 language.

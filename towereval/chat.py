@@ -1,5 +1,4 @@
-"""The two shapes of chat messages that models' templates take: one string, or a list of typed
-parts.
+"""The two shapes of messages that chat templates take: one string, or typed parts.
 
 A picture comes before the text, whatever the order in the prompt: so the models were trained, and
 so a picture that several questions share is a common prefix.
@@ -11,9 +10,7 @@ from towereval.types import Checkpoint, Frame, Image, Message, Prompt, Rendered,
 
 
 def as_string(prompt: Prompt, checkpoint: Checkpoint, *, image: str, video: str = "") -> Rendered:
-    """Content is one string; each picture and clip stands in it as a placeholder with its line
-    break.
-    """
+    """Content is one string; `image` and `video` are the placeholders with their line breaks."""
     messages, images, videos = [], [], []
     for message in prompt:
         pictures, clips = shown(message, checkpoint)
@@ -40,9 +37,7 @@ def as_parts(prompt: Prompt, checkpoint: Checkpoint) -> Rendered:
 
 
 def shown(message: Message, checkpoint: Checkpoint) -> tuple[list[Image | Frame], list[Video]]:
-    """A message's pictures and clips; a model that reads no video is shown a clip's frames as
-    pictures.
-    """
+    """Pictures and clips; a model that reads no video is shown a clip's frames as pictures."""
     images: list[Image | Frame] = []
     videos: list[Video] = []
     for part in message.parts:

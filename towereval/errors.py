@@ -1,5 +1,4 @@
-"""Every error that towereval raises. The command line prints its message in one line, without a
-traceback.
+"""Every error that towereval raises; the command line prints its message in one line.
 
 TowerevalError
 ├── UsageError            what was asked does not exist or does not fit        (exit 2)

@@ -337,9 +337,7 @@ def described(task: Task) -> dict[str, Any]:
 
 
 def _folder(plan: Plan, manifest: Mapping[str, Any]) -> Path:
-    """The same plan and model give the same folder, so the same command resumes; `fresh` gives a
-    new one.
-    """
+    """The same plan and model give the same folder, so the command resumes; `fresh` a new one."""
     identity = {
         key: manifest[key]
         for key in ("model", "split", "limit", "seed", "engine", "respondent_digest")

@@ -1,5 +1,4 @@
-"""A run's folder: the manifest, one SQLite file of samples, responses and scores, and what is
-written from it.
+"""A run's folder: manifest, samples, responses and scores, and what is written from them.
 
     <output>/<model>/<run_id>/manifest.json       what was asked of whom, written first
                               run.sqlite          committed as answers arrive
@@ -167,8 +166,7 @@ class Store:
     def add_responses(
         self, responses: Iterable[Response], *, every: float = 0.5
     ) -> Generator[Response, None, None]:
-        """Store each response and hand it on; commit at least `every` that many seconds and at the
-        end.
+        """Store each response and hand it on; commit every so many seconds and at the end.
 
         What was handed on longer ago than that survives a kill; a failed request's error is kept
         until it is answered.
@@ -211,9 +209,7 @@ class Store:
     # --- scores ---
 
     def answered(self, task: str) -> Iterator[tuple[int, Sample, list[Response | None]]]:
-        """Each sample of a task with its position and the responses to its requests, in the order
-        of asking.
-        """
+        """A task's samples with their positions and their responses in the order of asking."""
         position = 0
         query = (
             # The plus keeps SQLite to the order of positions: by the task's index each page would
@@ -283,9 +279,7 @@ class Store:
     def add_segments(
         self, signature: str, scores: Iterable[tuple[str, float]]
     ) -> Generator[tuple[str, float], None, None]:
-        """Keep each score and hand it on; commit every 64, which take a CPU minutes, and at the
-        end.
-        """
+        """Keep each score and hand it on; commit every 64, which take a CPU minutes."""
         batch: list[tuple[str, str, float]] = []
         try:
             for key, value in scores:

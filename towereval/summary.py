@@ -109,8 +109,9 @@ def summarize(
     split: str,
     run_id: str,
 ) -> tuple[Result, ...]:
-    """Rows per task, metric and language: each group's, the whole's, and the macro mean over
-    languages. `signature` knows the judge or checkpoint that a metric's numbers rest on.
+    """Rows per task, metric and language: each group's, the whole's, then the macro mean's.
+
+    `signature` knows the judge or checkpoint that a metric's numbers rest on.
     """
     return tuple(
         row

@@ -37,9 +37,7 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """A clip by reference. How many of its frames are shown is the model's affair
-    (`Checkpoint.frames`).
-    """
+    """A clip by reference; `Checkpoint.frames` says how much of it a model is shown."""
 
     source: str
     sha256: str
@@ -90,9 +88,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """What the task asks is what the engine gets; nothing is taken from a model's generation config
-    but its end tokens.
-    """
+    """What the task asks is what the engine does, whatever a model's generation config says."""
 
     max_tokens: int
     temperature: float = 0.0
@@ -117,9 +113,7 @@ class Request:
 
     @property
     def key(self) -> str:
-        """Hash of all content: equal keys mean equal questions to equal models. A file's path is
-        not content.
-        """
+        """Hash of all content, not of where files lie: equal keys are equal questions."""
         decoding = fields_of(self.decoding)
         return digest([self.respondent, _content(self.prompt), decoding, self.continuation])
 
@@ -168,8 +162,7 @@ class Score:
 
 
 class Metric(Protocol):
-    """`mean`: the corpus value is the mean of one statistic, else any function of the summed
-    statistics.
+    """`mean`: the value is the mean of one statistic, else any function of summed statistics.
 
     `scale` is the best possible value: 1 for accuracies and F1, 100 for BLEU and chrF.
     """
@@ -253,9 +246,7 @@ class Source(Protocol):
         """Rows with their index in the split. Raises `DataError`."""
 
     def image(self, value: object) -> Image:
-        """The picture in a row's field: bytes, base64, a hub image field or a path. Raises
-        `DataError`.
-        """
+        """The picture in a row's field: bytes, a hub image or a path. Raises `DataError`."""
 
     def video(self, value: object) -> Video:
         """The clip in a row's field: a path within the data set. Raises `DataError`."""
@@ -320,9 +311,7 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A checkpoint's folder as the engine shall load it, and what was changed to get there, one
-    sentence each.
-    """
+    """A checkpoint's folder as the engine shall load it; `changes` says what was mended."""
 
     folder: Path
     changes: tuple[str, ...] = ()
@@ -344,16 +333,12 @@ class ModelAdapter(Protocol):
         """An answer as it is scored. Stored answers are raw."""
 
     def prepare(self, folder: Path | None, cache: Path) -> Prepared:
-        """Mend a downloaded checkpoint where today's libraries would read it wrongly. Raises
-        `ModelError`.
-        """
+        """Mend a checkpoint that today's libraries would read wrongly. Raises `ModelError`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A checkpoint found, prepared and ready for an engine. `digest` is of its files, or the hub's
-    commit.
-    """
+    """A checkpoint found, prepared and ready for an engine; `digest` is of its files."""
 
     name: str
     adapter: ModelAdapter
@@ -437,9 +422,7 @@ def digest(content: object) -> str:
 
 
 def fields_of(value: Sample | Request | Decoding) -> dict[str, Any]:
-    """Field names and values, one level deep: `asdict` copies everything and takes ten times as
-    long.
-    """
+    """Field names and values, one level deep: `asdict` copies all and takes ten times as long."""
     return {field.name: getattr(value, field.name) for field in fields(value)}
 
 

@@ -24,7 +24,7 @@ TASKS = {
     "alm_bench@official": (1, 23, ["judge"], {"generate"}),
     "cc_ocr@towervision": (1, 7, ["macro_f1", "micro_f1"], {"generate"}),
     "commute@official": (1, 6, ["contrastive_accuracy"], {"score"}),
-    "multi30k@towervision": (1, 3, ["bleu", "chrf"], {"generate"}),
+    "multi30k@towervision": (1, 3, ["xcomet_xl", "bleu", "chrf"], {"generate"}),
     "ocrbench@official": (1, 1, ["accuracy"], {"generate"}),
     "ocrbench@towervision": (1, 1, ["accuracy"], {"generate"}),
     "textvqa@validation": (1, 1, ["vqa_accuracy"], {"generate"}),

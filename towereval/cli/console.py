@@ -17,9 +17,7 @@ from towereval.types import Result
 
 
 class Progress:
-    """A `run.Listener`: one line that is overwritten in a terminal, a line every ten seconds in a
-    log.
-    """
+    """A `run.Listener`: one line, rewritten, in a terminal; one in ten seconds in a log."""
 
     def __init__(self) -> None:
         self.terminal = sys.stderr.isatty()

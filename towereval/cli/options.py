@@ -17,9 +17,7 @@ def names(text: str) -> tuple[str, ...]:
 
 
 def pairs(texts: Iterable[str], option: str) -> dict[str, str]:
-    """`k=v,l=w`, the option given once or several times. A comma inside a value: give the option
-    again.
-    """
+    """`k=v,l=w`, the option given once or several times."""
     found: dict[str, str] = {}
     for text in texts:
         key = ""
@@ -37,9 +35,7 @@ def values(texts: Iterable[str], option: str) -> dict[str, Any]:
 
 
 def from_file(file: Path, forms: Mapping[str, tuple[type, ...]]) -> dict[str, Any]:
-    """Options of `run` by their long names from a TOML file; what the command line says wins over
-    it.
-    """
+    """Options of `run` by their long names from a TOML file; the command line wins over it."""
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

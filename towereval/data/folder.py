@@ -1,5 +1,4 @@
-"""Rows from a local folder in the data set's own columns: parquet, JSONL with media files, or
-`save_to_disk`.
+"""Rows of a local folder: parquet, JSONL with media files, or `save_to_disk`.
 
 A split's files are looked for under these names, `config/` first where the data set has one:
 `<split>.jsonl`, `<split>.parquet`, `<split>-*.parquet`, each also below `data/`. A `save_to_disk`

@@ -63,9 +63,7 @@ class HubSource:
     def _check_commit(
         self, dataset: Dataset, asked: str, cached: Sequence[Mapping[str, str]]
     ) -> None:
-        """`load_dataset` falls back to whatever commit is cached, silently
-        (huggingface/datasets#7928).
-        """
+        """`load_dataset` silently takes whatever commit is cached (huggingface/datasets#7928)."""
         found = {Path(file["filename"]).parent.name for file in cached}
         if re.fullmatch("[0-9a-f]{40}", asked) and found - {asked}:
             raise DataError(
@@ -77,9 +75,7 @@ class HubSource:
             self.commits[dataset.repo] = found.pop()
 
     def _with_clips(self, dataset: Dataset, row: dict[str, Any]) -> dict[str, Any]:
-        """Clips that a row names by their path in the repository are downloaded when they are
-        needed.
-        """
+        """A row names its clips by their path in the repository: download them."""
         from huggingface_hub import hf_hub_download
 
         for column in dataset.media:

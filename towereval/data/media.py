@@ -1,5 +1,4 @@
-"""Pictures and clips: kept by the hash of their encoded bytes, decoded only when an engine needs
-them.
+"""Pictures and clips: known by the hash of their encoded bytes, decoded when an engine needs them.
 
 Decoding is safe: no network protocol, no other program, no picture of more than MAX_PIXELS, no
 half-read picture. A clip cut within a frame is refused; between two frames it is a shorter clip.
@@ -41,9 +40,7 @@ class Clip:
 
 
 def cache_folder() -> Path:
-    """Where towereval keeps pictures and prepared checkpoints: TOWEREVAL_CACHE, else
-    ~/.cache/towereval.
-    """
+    """TOWEREVAL_CACHE, else ~/.cache/towereval: pictures, checkpoints, environments."""
     return Path(os.environ.get("TOWEREVAL_CACHE") or Path.home() / ".cache" / "towereval")
 
 
@@ -129,8 +126,7 @@ def decode_frames(images: tuple[Image | Frame, ...], frame_size: int = 0) -> lis
 
 
 def decode_video(video: Video, count: int) -> Clip:
-    """`count` frames at uniform distance, first and last included, as the TowerVision authors
-    sample them.
+    """`count` frames at uniform distance, the first and the last included.
 
     Source: np.linspace(0, n - 1, count) in their lmms-eval fork (arXiv 2510.21849, section 4).
     Raises `DataError`.

@@ -58,9 +58,7 @@ def find(name: str) -> EngineKind:
 
 
 def versions(kind: EngineKind) -> dict[str, str]:
-    """Installed versions of the engine's packages, found without importing them. Raises
-    `MissingExtra`.
-    """
+    """Installed versions of the engine's packages, not imported. Raises `MissingExtra`."""
     found = {}
     for group in kind.packages:
         installed = [name for name in group if _version(name)]

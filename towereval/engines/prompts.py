@@ -167,9 +167,7 @@ def most_pictures(checkpoint: Checkpoint) -> int:
 
 
 def video_metadata(clip: Clip) -> dict[str, Any]:
-    """What processors with a sense of time (Qwen2.5-VL) must be told, or they assume another frame
-    rate.
-    """
+    """What processors with a sense of time (Qwen2.5-VL) must be told, lest they assume a rate."""
     fps = clip.fps or 1.0
     return {
         "fps": fps,

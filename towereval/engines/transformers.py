@@ -91,9 +91,7 @@ class TransformersEngine:
         batch: Sequence[Decoded],
         answer: Callable[[Sequence[Decoded], Sequence[Encoded]], list[Response]],
     ) -> Iterator[Response]:
-        """Answer a batch; one that fails is tried request by request, so that no request fails
-        another.
-        """
+        """Answer a batch, or its requests one by one: no request may fail another."""
         yield from (Response(d.request.key, error=d.error) for d in batch if d.error)
         good = [decoded for decoded in batch if not decoded.error]
         if not good:

@@ -1,5 +1,4 @@
-"""vLLM, in this process: requests are fed to the running engine, pictures are handed over as
-pixels.
+"""vLLM in this process: requests are fed to the running engine, pictures as pixels.
 
 The engine never waits for a batch to close: `window` requests are inside it, and each answer lets
 one in.
