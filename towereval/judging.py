@@ -104,8 +104,9 @@ def failures(folder: Path) -> list[tuple[str, int]]:
             for metric in task.metrics:
                 if isinstance(metric, JudgedMetric):
                     scores = store.scores(task.name, metric.name)
-                    counts.update(one.unscored for one in scores if one.failed)
-    return [found for found in counts.most_common() if found[0].startswith(FAILED)][:20]
+                    reasons = (one.unscored for one in scores)
+                    counts.update(reason for reason in reasons if reason.startswith(FAILED))
+    return counts.most_common(20)
 
 
 def _questions(

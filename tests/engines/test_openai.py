@@ -102,6 +102,17 @@ def test_a_format_that_servers_may_not_know_becomes_a_png(tmp_path: Path, kind: 
     assert pil.open(io.BytesIO(data)).tobytes() == drawn.tobytes()
 
 
+def test_a_turned_picture_is_turned_before_it_is_sent(tmp_path: Path) -> None:
+    file = tmp_path / "photo.jpg"
+    orientation = pil.Exif()
+    orientation[0x0112] = 6  # seen with its right side up
+    pil.linear_gradient("L").convert("RGB").resize((64, 32)).save(file, exif=orientation)
+    _, [asked] = answers(lambda _: "Haus", [showing(image_file(file))])
+    head, data = decoded(asked.content[0])
+    assert head == "data:image/png"
+    assert pil.open(io.BytesIO(data)).size == (32, 64)
+
+
 def test_pictures_keep_their_order(draw: Callable[[int], Image]) -> None:
     shown = [draw(number) for number in (2, 0, 1)]
     _, [asked] = answers(lambda _: "Haus", [showing(*shown)])

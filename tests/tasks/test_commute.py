@@ -13,7 +13,7 @@ import pytest
 from towereval import plugins
 from towereval.data.folder import FolderSource
 from towereval.data.media import image_file
-from towereval.run import Plan, Silence, collect, publish
+from towereval.run import Plan, Scoring, Silence, collect, publish
 from towereval.store import Store
 from towereval.types import (
     Dataset,
@@ -173,6 +173,6 @@ def test_a_model_that_does_not_look_scores_one_half(
         )
         for _ in store.add_responses(answers):
             pass
-        results = publish(store, [TASK], str, Silence())
+        results = publish(store, [TASK], str, Silence(), Scoring())
     found = {row.language: row.value for row in results if row.language != "*"}
     assert found == pytest.approx(expected, abs=1e-12)

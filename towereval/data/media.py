@@ -103,6 +103,14 @@ def decode_image(image: Image) -> Picture:
         raise DataError(f"{image.source}: cannot be decoded: {error}") from error
 
 
+def is_turned(image: Image) -> bool:
+    """Whether a camera's orientation tag says that the pixels lie otherwise than they are seen."""
+    from PIL import Image as pil
+
+    with pil.open(image.source) as picture:
+        return int(picture.getexif().get(0x0112, 1)) != 1
+
+
 def decode_frames(images: tuple[Image | Frame, ...], frame_size: int = 0) -> list[Picture]:
     """Pictures in order; the frames of one clip are decoded together.
 

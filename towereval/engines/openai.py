@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from towereval.data.media import decode_frames, decode_image
+from towereval.data.media import decode_frames, decode_image, is_turned
 from towereval.engines import KINDS
 from towereval.errors import EngineError, UsageError
 from towereval.types import Decoding, Frame, Image, Message, Model, Request, Response, Text, Video
@@ -226,11 +226,14 @@ def _patience(wanted: str | None, attempt: int) -> float:
 
 
 def _data_url(image: Image) -> str:
-    """The file's own bytes where servers know the format, else a PNG of the same pixels."""
+    """The file's own bytes where servers know the format, else a PNG of the same pixels.
+
+    A camera's orientation tag is what servers differ about, so such a picture is turned here.
+    """
     decoded = decode_image(image)  # tells a torn file before the server does
     data = Path(image.source).read_bytes()
     for signature, kind in SIGNATURES.items():
-        if data.startswith(signature):
+        if data.startswith(signature) and not is_turned(image):
             return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
     return _png_url(decoded)
 
