@@ -24,6 +24,7 @@ from towereval.metrics.contrastive import ContrastiveAccuracy
 from towereval.types import Dataset, Decoding, Message, Metric, Request, Sample, Source, Text
 
 REPO = "Unbabel/commute_multimodal_mt"
+TIED = "with equal candidates, which cannot be told apart and count as wrong"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Commute:
         for language in languages:
             for index, row in source.rows(Dataset(REPO, split=language, media=("image",))):
                 correct = text(row, "correct_translation")
+                incorrect = text(row, "incorrect_translation")
                 ask = (
                     "Translate the following source text from English to"
                     f" {LANGUAGES[language].english}:\n{text(row, 'source')}"
@@ -48,10 +50,11 @@ class Commute:
                     language=language,
                     prompt=(Message("user", (source.image(row["image"]), Text(ask))),),
                     references=(correct,),
-                    choices=(correct, text(row, "incorrect_translation")),
+                    choices=(correct, incorrect),
                     # The pair, in whatever language: half of the sources are shared between
                     # languages.
                     cluster=row["source"],
+                    meta={"remark": TIED} if correct == incorrect else {},
                 )
 
     def requests(self, sample: Sample) -> Iterator[Request]:

@@ -49,7 +49,8 @@ CREATE TABLE IF NOT EXISTS segments (
     PRIMARY KEY (signature, key)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS scores (
     sample INTEGER NOT NULL REFERENCES samples, metric TEXT NOT NULL, stats TEXT NOT NULL,
-    unscored TEXT NOT NULL, failed INTEGER NOT NULL, PRIMARY KEY (sample, metric)) WITHOUT ROWID;
+    unscored TEXT NOT NULL, failed INTEGER NOT NULL, remark TEXT NOT NULL,
+    PRIMARY KEY (sample, metric)) WITHOUT ROWID;
 """
 
 # A request without an answer; an error is not an answer.
@@ -243,15 +244,12 @@ class Store:
             if not metrics:
                 self._db.execute("DELETE FROM scores")
             self._db.executemany(
-                "INSERT INTO scores (sample, metric, stats, unscored, failed)"
-                " VALUES (?, ?, ?, ?, ?)",
+                "INSERT INTO scores (sample, metric, stats, unscored, failed, remark)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
                 (
                     (
-                        position,
-                        one.metric,
-                        json.dumps(one.values),
-                        storable(one.unscored),
-                        one.failed,
+                        *(position, one.metric, json.dumps(one.values)),
+                        *(storable(one.unscored), one.failed, storable(one.remark)),
                     )
                     for position, one in scores
                 ),
@@ -259,14 +257,15 @@ class Store:
 
     def scores(self, task: str, metric: str) -> Iterator[Score]:
         query = (
-            "SELECT id, language, grp, cluster, metric, stats, unscored, failed FROM scores"
+            "SELECT id, language, grp, cluster, metric, unscored, failed, remark, stats FROM scores"
             " JOIN samples ON samples.position = scores.sample WHERE task = ? AND metric = ?"
             " ORDER BY scores.sample"
         )
-        rows = self._db.execute(query, (task, metric))
-        for sample_id, language, group, cluster, name, stats, unscored, failed in rows:
+        for name, language, group, cluster, _, why, failed, remark, stats in self._db.execute(
+            query, (task, metric)
+        ):
             values = tuple(json.loads(stats))
-            yield Score(sample_id, language, group, cluster, name, values, unscored, bool(failed))
+            yield Score(name, language, group, cluster, metric, values, why, bool(failed), remark)
 
     def scores_of(self, position: int) -> dict[str, tuple[tuple[float, ...], str]]:
         """One sample's statistics and reason for having none, by metric."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
@@ -45,7 +46,8 @@ def score_sample(
     responses: Sequence[Response | None],
     clean: Callable[[str], str],
 ) -> Score:
-    blank = Score(sample.id, sample.language, sample.group, sample.cluster, metric)
+    named = (sample.id, sample.language, sample.group, sample.cluster, metric)
+    blank = Score(*named, remark=sample.meta.get("remark", ""))
     for response in responses:
         if response is None or response.error:
             if not _is_meant(scorer, sample, responses):
@@ -82,6 +84,7 @@ class _Cell:
     failed: int = 0
     unscored: int = 0
     reason: str = ""
+    remarks: Counter[str] = field(default_factory=Counter)
 
     def add(self, one: Score) -> None:
         if one.failed:
@@ -91,6 +94,7 @@ class _Cell:
             self.unscored += 1
             self.reason = self.reason or one.unscored
         elif one.values:
+            self.remarks.update([one.remark] if one.remark else [])
             self.statistics.extend(one.values)
             self.clusters.append(one.cluster or one.sample_id)
 
@@ -169,7 +173,11 @@ def _group_rows(metric: Metric, cells: Mapping[str, _Cell], blank: Result) -> It
     for language, cell in cells.items():
         row = replace(blank, language=language, n_failed=cell.failed, n_unscored=cell.unscored)
         found = estimates.get(language)
-        yield _with(row, found) if found else replace(row, note=f"unscored: {cell.reason}")
+        if found is None:
+            yield replace(row, note=f"unscored: {cell.reason}")
+            continue
+        remarks = [f"{count} {remark}" for remark, count in cell.remarks.items()]
+        yield _with(row, found, remarks)
     # A mean over fewer languages than were asked about would look like the mean over all of them.
     if macro is not None and len(scored) == len(cells) and not blank.group:
         yield replace(
@@ -180,12 +188,12 @@ def _group_rows(metric: Metric, cells: Mapping[str, _Cell], blank: Result) -> It
         )
 
 
-def _with(row: Result, found: Estimate) -> Result:
+def _with(row: Result, found: Estimate, remarks: Sequence[str] = ()) -> Result:
     return replace(
         row,
         value=found.value,
         ci_low=found.low,
         ci_high=found.high,
         n=found.n,
-        note=found.method,
+        note="; ".join([found.method, *remarks]),
     )

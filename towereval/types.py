@@ -148,7 +148,8 @@ class Score:
     """One metric's statistics of one sample; they add up, so any subset or resample has a value.
 
     `unscored` is the reason why there are none. `failed` tells a failed request from a sample that
-    the metric cannot judge.
+    the metric cannot judge. `remark` is what the task says of the sample (`meta["remark"]`): a
+    row's note counts them.
     """
 
     sample_id: str
@@ -159,6 +160,7 @@ class Score:
     values: tuple[float, ...] = ()
     unscored: str = ""
     failed: bool = False
+    remark: str = ""
 
 
 class Metric(Protocol):

@@ -176,3 +176,6 @@ def test_a_model_that_does_not_look_scores_one_half(
         results = publish(store, [TASK], str, Silence(), Scoring())
     found = {row.language: row.value for row in results if row.language != "*"}
     assert found == pytest.approx(expected, abs=1e-12)
+    tied = {row.language: row.note.partition("; ")[2] for row in results if "; " in row.note}
+    reason = "with equal candidates, which cannot be told apart and count as wrong"
+    assert tied == {"ru": f"6 {reason}", "ar": f"2 {reason}"}
