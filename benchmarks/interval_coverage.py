@@ -37,7 +37,7 @@ class Made:
         return 1.0 if self.mean else 100.0
 
     def sample(self, sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
-        raise NotImplementedError
+        raise AssertionError("statistics are made here, not taken from samples")
 
     def corpus(self, total: Sequence[float], count: int) -> float:
         return total[0] / count if self.mean else 100 * total[0] / total[1]

@@ -29,7 +29,7 @@ class Made:
     calls: list[int] = field(default_factory=list)
 
     def sample(self, sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
-        raise NotImplementedError
+        raise AssertionError("statistics are made here, not taken from samples")
 
     def corpus(self, total: Sequence[float], count: int) -> float:
         assert count >= 1

@@ -109,7 +109,7 @@ class Published:
         return Image(str(value), str(value))
 
     def video(self, value: object) -> Video:
-        raise NotImplementedError
+        raise AssertionError("CoMMuTE has no clips")
 
 
 def published(shared: Path) -> list[Sample]:
