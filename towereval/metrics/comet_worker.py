@@ -149,7 +149,8 @@ def load(checkpoint: Path) -> Any:
         raise Refused(f"{checkpoint}: a {kind} gives no score of a translation")
     try:
         stored = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
-    except torch.serialization.pickle.UnpicklingError as error:  # its message tells how to run the code after all
+    except torch.serialization.pickle.UnpicklingError as error:
+        # Its own message tells how to run the code after all.
         names = ", ".join(re.findall(r"GLOBAL ([\w.]+)", str(error))) or "unreadable"
         raise Refused(f"{checkpoint} holds more than weights, and is not read: {names}") from None
     settings = {**stored["hyper_parameters"], "load_pretrained_weights": False}
