@@ -24,7 +24,7 @@ TASKS = ("alm_bench", "commute", "multi30k", "ocrbench")
 FIELDS = {
     *("task", "variant", "task_version", "split", "language", "group", "metric", "value"),
     *("ci_low", "ci_high", "n", "n_failed", "n_unscored", "signature", "run_id", "languages"),
-    "note",
+    *("note", "data"),
 }
 
 
@@ -260,7 +260,7 @@ def test_changed_data_is_asked_again_and_known_by_its_digest(
     about = written(first.folder, "manifest.json")["data"]["multi30k"]
     assert about["source"] == str(data)
     bundled = written(run(plan("multi30k")).folder, "manifest.json")["data"]["multi30k"]
-    assert bundled == {"source": "the bundled sample split", "digest": about["digest"]}
+    assert bundled == {"source": "the bundled sample split", "digests": about["digests"]}
     file = data / "test.jsonl"
     file.write_text(file.read_text().replace("A boy in a red shirt", "A boy in a blue shirt"))
     second = run(local)
@@ -271,7 +271,7 @@ def test_changed_data_is_asked_again_and_known_by_its_digest(
     file.write_text(file.read_text().replace("T-Shirt", "Hemd"))  # a reference, not a question
     third = run(local)
     about_third = written(third.folder, "manifest.json")["data"]["multi30k"]
-    assert len({each["digest"] for each in (about, about_second, about_third)}) == 3
+    assert len({str(each["digests"]) for each in (about, about_second, about_third)}) == 3
 
 
 # --- failures ---
@@ -468,7 +468,7 @@ def test_the_manifest_holds_all_that_repeats_the_run(
     names = [(task["name"], task["variant"], task["version"]) for task in manifest["tasks"]]
     assert names == [("multi30k", "towervision", 1), ("alm_bench", "towervision-text", 1)]
     assert all(task["metrics"] for task in manifest["tasks"])
-    assert {len(entry["digest"]) for entry in manifest["data"].values()} == {64}
+    assert set(manifest["data"]["multi30k"]["digests"]) == {"de"}
     assert set(manifest["data"]) == {"multi30k", "alm_bench"}
     environment = manifest["environment"]
     assert {"python", "platform", "processor", "cores", "gpus", "packages"} == set(environment)
@@ -563,3 +563,35 @@ def test_the_recording_behind_these_tests_tells_right_from_wrong() -> None:
     request = Request("", (), Decoding(max_tokens=1))
     samples = [Sample(f"{number}", "de", (), references=("yes",)) for number in range(9)]
     assert {mixed(sample, request).text for sample in samples} == {"yes", "nothing of the kind"}
+
+
+def test_answers_to_an_older_version_are_not_scored_as_todays(
+    tmp_path: Path, recorded: Path
+) -> None:
+    outcome = run(replayed(recorded, tmp_path, ["commute"]))
+    file = outcome.folder / "manifest.json"
+    file.write_text(file.read_text().replace('"version": 1', '"version": 0'))
+    with pytest.raises(StoreError, match="commute was asked in version 0, this towereval has 1"):
+        rescore(outcome.folder)
+
+
+def test_a_judge_or_checkpoint_goes_without_naming_metrics(tmp_path: Path, recorded: Path) -> None:
+    outcome = run(replayed(recorded, tmp_path, ["multi30k"]))
+    with pytest.raises(UsageError, match="go without --metrics"):
+        rescore(outcome.folder, Scoring(("bleu",), checkpoints={"xcomet_xl": "/model"}))
+
+
+def test_results_of_what_was_there_before_are_dropped(tmp_path: Path, recorded: Path) -> None:
+    outcome = run(replayed(recorded, tmp_path, ["commute"]))
+    assert (outcome.folder / "results.json").exists()
+    run(replayed(recorded, tmp_path, ["commute"], predict_only=True))
+    assert not (outcome.folder / "results.json").exists()
+
+
+def test_each_row_names_its_data(tmp_path: Path, recorded: Path) -> None:
+    all_rows = run(replayed(recorded, tmp_path / "all", ["commute"])).results
+    fewer = run(replayed(recorded, tmp_path / "de", ["commute"], languages=("de",))).results
+    data = {row.language: row.data for row in all_rows if not row.group}
+    assert len(set(data.values())) == len(data)
+    assert data["*"] == "+".join(data[row.language] for row in all_rows if row.language != "*")
+    assert [row.data for row in fewer] == [data["de"]]

@@ -21,7 +21,7 @@ from towereval import __version__, engines, languages, plugins
 from towereval.data.folder import FolderSource
 from towereval.data.hub import HubSource
 from towereval.environment import describe
-from towereval.errors import DataError, UnknownName, UsageError
+from towereval.errors import DataError, StoreError, UnknownName, UsageError
 from towereval.export import write_samples
 from towereval.judging import Judge, JudgePlan, ask_judge
 from towereval.learning import learn
@@ -114,10 +114,11 @@ def run(plan: Plan, listener: Listener | None = None) -> Outcome:
         store.write_manifest(manifest)
         digests = collect(store, plan, tasks, sources, subject.respondent, listener)
         data = {
-            name: {**_origin(plan, name, sources[name]), "digest": digests[name]}
+            name: {**_origin(plan, name, sources[name]), "digests": digests[name]}
             for name in digests
         }
         store.write_manifest({**manifest, "data": data})
+        store.drop_results()  # they speak of what was there before
         asked = respond(store, plan, subject, listener)
         results: tuple[Result, ...] = ()
         if not plan.predict_only:
@@ -137,6 +138,15 @@ def rescore(
     for name in (*scoring.metrics, *scoring.checkpoints):
         if name not in offered:
             raise UnknownName("metric", name, offered)
+    for asked, task in zip(manifest["tasks"], tasks, strict=True):
+        if asked["version"] != task.version:
+            raise StoreError(
+                f"{folder}: {task.name} was asked in version {asked['version']}, this towereval has"
+                f" {task.version}: run it again"
+            )
+    if scoring.metrics and (scoring.judge.model or scoring.checkpoints):
+        # The other metrics keep their scores, which must not get a new judge's name.
+        raise UsageError("--judge and --checkpoint go without --metrics: all is scored again")
     clean = recorded_clean(manifest)
     with Store(folder) as store:
         results = publish(store, tasks, clean, listener or Silence(), scoring)
@@ -178,9 +188,12 @@ def collect(
     sources: Mapping[str, Source],
     respondent: str,
     listener: Listener,
-) -> dict[str, str]:
-    """Put all samples and requests into the store; a digest of each task's samples."""
-    hashes = {task.name: hashlib.sha256() for task in tasks}
+) -> dict[str, dict[str, str]]:
+    """Put all samples and requests into the store; a digest of each task's and language's.
+
+    Raises `DataError` for a task without any sample.
+    """
+    hashes: dict[str, dict[str, Any]] = {task.name: {} for task in tasks}
 
     def rows() -> Iterator[tuple[str, Sample, list[Request]]]:
         for task in tasks:
@@ -195,13 +208,19 @@ def collect(
                 ]
                 content = [sample.id, sample.language, sample.references]
                 content += [replace(request, respondent="").key for request in requests]
-                hashes[task.name].update(json.dumps(content).encode())
+                found = hashes[task.name].setdefault(sample.language, hashlib.sha256())
+                found.update(json.dumps(content).encode())
                 listener.advance()
                 yield task.name, sample, requests
+            if not hashes[task.name]:
+                raise DataError(f"{task.name}: the data have no sample to ask about")
 
     listener.stage("reading samples", None)
     store.replace_samples(rows())
-    return {name: value.hexdigest() for name, value in hashes.items()}
+    return {
+        name: {language: value.hexdigest()[:16] for language, value in found.items()}
+        for name, found in hashes.items()
+    }
 
 
 def respond(store: Store, plan: Plan, subject: Subject, listener: Listener) -> int:
@@ -262,7 +281,10 @@ def publish(
 
     listener.stage("scoring", None)
     score(store, tasks, clean, scorer, scoring.metrics)
-    results = summarize(store, tasks, signature, split=manifest["split"], run_id=manifest["run_id"])
+    data = {name: entry.get("digests", {}) for name, entry in manifest.get("data", {}).items()}
+    results = summarize(
+        store, tasks, signature, data, split=manifest["split"], run_id=manifest["run_id"]
+    )
     for task in tasks:
         write_samples(store, task.name, [metric.name for metric in task.metrics])
     store.write_results(

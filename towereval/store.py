@@ -316,6 +316,9 @@ class Store:
     def write_results(self, results: dict[str, Any]) -> None:
         self._write_json("results.json", {"schema": SCHEMA, **results})
 
+    def drop_results(self) -> None:
+        (self.folder / "results.json").unlink(missing_ok=True)
+
     def _write_json(self, name: str, content: dict[str, Any]) -> None:
         text = json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False)
         try:

@@ -96,7 +96,8 @@ class _Cell:
         elif one.values:
             self.remarks.update([one.remark] if one.remark else [])
             self.statistics.extend(one.values)
-            self.clusters.append(one.cluster or one.sample_id)
+            # Ids repeat in other languages, where they are other samples.
+            self.clusters.append(one.cluster or f"{one.language}/{one.sample_id}")
 
     def observations(self) -> Observations:
         import numpy
@@ -109,13 +110,15 @@ def summarize(
     store: Store,
     tasks: Sequence[Task],
     signature: Callable[[Metric], str],
+    data: Mapping[str, Mapping[str, str]],
     *,
     split: str,
     run_id: str,
 ) -> tuple[Result, ...]:
     """Rows per task, metric and language: each group's, the whole's, then the macro mean's.
 
-    `signature` knows the judge or checkpoint that a metric's numbers rest on.
+    `signature` knows the judge or checkpoint that a metric's numbers rest on, `data` each task's
+    and language's digest.
     """
     return tuple(
         row
@@ -124,7 +127,12 @@ def summarize(
         for row in _rows(
             store, task, metric, _blank(task, metric.name, signature(metric), split, run_id)
         )
+        for row in [replace(row, data=_data(row, data.get(task.name, {})))]
     )
+
+
+def _data(row: Result, digests: Mapping[str, str]) -> str:
+    return "+".join(digests.get(code, "") for code in row.languages or (row.language,)).strip("+")
 
 
 def _blank(task: Task, metric: str, signature: str, split: str, run_id: str) -> Result:

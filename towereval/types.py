@@ -392,6 +392,7 @@ class Result:
 
     language "*" is the unweighted mean over `languages`; group "" is the whole, else a category or
     track.
+    `data` is a digest of the language's samples and prompts: other data, another line.
     `value` and the 95% interval are None where nothing could be scored or too few clusters carry an
     interval.
     `n` samples are scored, `n_failed` had a failed request, `n_unscored` were answered but cannot
@@ -415,6 +416,7 @@ class Result:
     run_id: str
     languages: tuple[str, ...] = ()
     note: str = ""
+    data: str = ""
 
 
 def digest(content: object) -> str:

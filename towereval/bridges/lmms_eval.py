@@ -7,6 +7,7 @@ ours.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -194,7 +195,11 @@ def _text(request: Request) -> str:
 
 
 def _digests(logs: list[Log]) -> dict[str, str]:
-    return {log.file.name: digest(log.file.read_bytes().hex()) for log in logs}
+    digests = {}
+    for log in logs:
+        with log.file.open("rb") as stream:
+            digests[log.file.name] = hashlib.file_digest(stream, "sha256").hexdigest()
+    return digests
 
 
 def _manifest(

@@ -61,7 +61,8 @@ def build(results: Path) -> Board:
             continue
         runs.append((content["created"], content))
     if not runs:
-        raise UsageError(f"{results}: no finished run; start with towereval run")
+        why = f" ({'; '.join(notices)})" if notices else ""
+        raise UsageError(f"{results}: no finished run{why}; start with towereval run")
     rows: dict[Result, dict[str, Result]] = {}
     for _, content in sorted(runs, key=lambda run: run[0]):
         for raw in content["results"]:
@@ -93,7 +94,8 @@ def _line(row: Result) -> Result:
 def _order(line: Result) -> tuple[object, ...]:
     last = line.language == "*"
     protocol = (line.task, line.variant, line.split, line.metric, line.group)
-    return (*protocol, line.task_version, line.signature, last, line.language, line.languages)
+    languages = (last, line.language, line.languages)
+    return (*protocol, line.task_version, line.signature, *languages, line.data)
 
 
 def _read(file: Path) -> dict[str, Any]:

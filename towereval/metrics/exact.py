@@ -63,7 +63,10 @@ class OptionLetter:
     def sample(self, sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
         if not sample.choices:
             return ()
-        return (float(option_letter(responses[0].text) == _gold(sample)),)
+        gold = _gold(sample)
+        if gold not in ("A", "B", "C", "D"):
+            raise Unscorable(f"the gold answer is no letter from A to D: {gold[:40]!r}")
+        return (float(option_letter(responses[0].text) == gold),)
 
     def corpus(self, total: Sequence[float], count: int) -> float:
         return total[0] / count
