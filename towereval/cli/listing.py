@@ -1,4 +1,4 @@
-"""`towereval tasks` and `towereval models`: what there is, found without importing it."""
+"""`towereval tasks` and `towereval models`: what there is; listing tasks imports none of them."""
 
 from __future__ import annotations
 
