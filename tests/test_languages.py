@@ -94,3 +94,10 @@ def test_a_tasks_languages_are_known(reference: str) -> None:
     task = plugins.load_task(reference)
     assert set(task.languages) <= set(LANGUAGES)
     assert len(set(task.languages)) == len(task.languages) > 0
+
+
+def test_a_group_reaches_benchmarks_that_do_not_tell_varieties_apart() -> None:
+    assert select(["core"], ("de", "zh", "ar")) == ("de", "zh")
+    assert select(["added"], ("cs", "no", "da")) == ("cs", "no")
+    assert select(["tower20"], ("pt", "zh-Hans", "fi")) == ("pt", "zh-Hans")
+    assert select(["zh-Hans"], ("zh-Hans", "zh")) == ("zh-Hans",)

@@ -9,7 +9,7 @@ TowerevalError
 ├── EngineError           the engine cannot start or go on
 ├── StoreError            a run's folder cannot be read or written
 └── Unscorable            a metric cannot judge this sample; becomes a counted value, never a zero
-    └── VerdictFailed     the request to the judge failed
+    └── ScoringFailed     the judge or the learned metric failed
 """
 
 from __future__ import annotations
@@ -59,5 +59,5 @@ class Unscorable(TowerevalError):
     pass
 
 
-class VerdictFailed(Unscorable):
+class ScoringFailed(Unscorable):
     pass

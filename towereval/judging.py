@@ -5,23 +5,18 @@ A verdict is a response: it is found by its key, kept, and asked again after an 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
-from towereval import engines, plugins
-from towereval.errors import Unscorable, UsageError, VerdictFailed
-from towereval.store import Store, read_manifest
+from towereval import engines
+from towereval.errors import ScoringFailed, Unscorable, UsageError
+from towereval.store import Store
 from towereval.subject import Subject, find_subject
 from towereval.summary import Scorer, cleaned
 from towereval.types import JudgedMetric, Request, Response, Sample, Task
-
-# How the reasons of samples begin whose request to the judge failed.
-FAILED = "judge: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +49,7 @@ class Judge:
             if verdict is None:
                 raise Unscorable("no judge was asked; run: towereval score RUN --judge MODEL")
             if verdict.error:
-                raise VerdictFailed(f"{FAILED}{verdict.error}")
+                raise ScoringFailed(f"judge: {verdict.error}")
             return metric.sample(sample, [verdict])
 
         return score
@@ -91,22 +86,6 @@ def ask_judge(
         for _ in stored:
             advance()
     return judge
-
-
-def failures(folder: Path) -> list[tuple[str, int]]:
-    """Why a scored run's judge failed, with the samples that it cost: none of its requests is one
-    of the run's own.
-    """
-    counts = Counter[str]()
-    with Store(folder) as store:
-        for entry in read_manifest(folder)["tasks"]:
-            task = plugins.load_task(f"{entry['name']}@{entry['variant']}")
-            for metric in task.metrics:
-                if isinstance(metric, JudgedMetric):
-                    scores = store.scores(task.name, metric.name)
-                    reasons = (one.unscored for one in scores)
-                    counts.update(reason for reason in reasons if reason.startswith(FAILED))
-    return counts.most_common(20)
 
 
 def _questions(

@@ -72,9 +72,17 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }
 
 
+# A benchmark that does not tell a language's varieties apart is meant by a group that does.
+PLAIN = {"zh-Hans": "zh", "zh-Hant": "zh", "pt-PT": "pt", "pt-BR": "pt", "nb": "no", "nn": "no"}
+
+
 def expand(wanted: Iterable[str]) -> tuple[str, ...]:
-    """Codes for codes, members for groups."""
-    return tuple(code for name in wanted for code in GROUPS.get(name, (name,)))
+    """Codes for codes; for groups their members, and those members' plain codes."""
+    codes: list[str] = []
+    for name in wanted:
+        members = GROUPS.get(name, ())
+        codes += [*members, *(PLAIN[code] for code in members if code in PLAIN)] or [name]
+    return tuple(codes)
 
 
 def select(wanted: Iterable[str], offered: Sequence[str]) -> tuple[str, ...]:
@@ -85,7 +93,7 @@ def select(wanted: Iterable[str], offered: Sequence[str]) -> tuple[str, ...]:
     """
     chosen: set[str] = set()
     for name in wanted:
-        members = [code for code in GROUPS.get(name, (name,)) if code in offered]
+        members = [code for code in expand((name,)) if code in offered]
         if not members:
             raise UnknownName("language", name, [*offered, *GROUPS])
         chosen.update(members)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from towereval.errors import TowerevalError, Unscorable
+from towereval.errors import EngineError, ModelError, ScoringFailed, Unscorable, UsageError
 from towereval.store import Store
 from towereval.summary import Scorer, cleaned
 from towereval.types import LearnedMetric, Response, Sample, Segment, Task
@@ -17,15 +17,20 @@ from towereval.types import LearnedMetric, Response, Sample, Segment, Task
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """Where a metric's scores lie in the store, or why there are none."""
+    """Where a metric's scores lie in the store, or why there are none: it is not installed
+    (`missing`), or it broke down (`failed`).
+    """
 
     signature: str
     missing: str = ""
+    failed: str = ""
 
     def scorer(self, store: Store, metric: LearnedMetric) -> Scorer:
         def score(sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
             if self.missing:
                 raise Unscorable(self.missing)
+            if self.failed:
+                raise ScoringFailed(self.failed)
             value = store.segment_score(self.signature, metric.segment(sample, responses).key)
             if value is None:
                 raise Unscorable("not scored yet; run: towereval score RUN")
@@ -50,8 +55,10 @@ def learn(
         with closing(store.add_segments(signature, scores)) as stored:
             for _ in stored:
                 advance()
-    except TowerevalError as error:
-        return Learned(signature, " ".join(str(error).split()))
+    except UsageError as error:
+        return Learned(signature, missing=" ".join(str(error).split()))
+    except (EngineError, ModelError) as error:
+        return Learned(signature, failed=" ".join(str(error).split()))
     return Learned(signature)
 
 

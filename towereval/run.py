@@ -117,7 +117,12 @@ def run(plan: Plan, listener: Listener | None = None) -> Outcome:
             name: {**_origin(plan, name, sources[name]), "digests": digests[name]}
             for name in digests
         }
-        store.write_manifest({**manifest, "data": data})
+        manifest = {**manifest, "data": data}
+        if earlier and not store.count_unanswered():
+            # Nothing will be asked, so where it was asked stays as it was.
+            asked_on = ("environment", "started", "towereval")
+            manifest |= {key: earlier[key] for key in asked_on if key in earlier}
+        store.write_manifest(manifest)
         store.drop_results()  # they speak of what was there before
         asked = respond(store, plan, subject, listener)
         results: tuple[Result, ...] = ()

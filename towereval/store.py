@@ -29,6 +29,8 @@ from towereval.types import Request, Response, Sample, Score
 
 SCHEMA = 1
 PAGE = 500
+# Moves with the tables below.
+TABLES = 1
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS samples (
@@ -69,6 +71,9 @@ class Store:
             raise StoreError(f"{folder}: cannot open the run: {error}") from error
         try:
             self._db = _connect(folder / "run.sqlite")
+        except StoreError:
+            os.close(self._lock)
+            raise
         except sqlite3.Error as error:
             os.close(self._lock)
             raise StoreError(f"{folder}: cannot open the run: {error}") from error
@@ -304,10 +309,15 @@ class Store:
         return float(row[0]) if row else None
 
     def failures(self, limit: int = 20) -> list[tuple[str, int]]:
-        """The commonest reasons of failed requests, with their counts."""
+        """The commonest reasons of failed requests, and of scorings by a judge or learned metric
+        that failed, with their counts.
+        """
         query = (
             "SELECT error, COUNT(*) AS n FROM responses WHERE error != ''"
-            " AND key IN (SELECT key FROM requests) GROUP BY error ORDER BY n DESC, error LIMIT ?"
+            " AND key IN (SELECT key FROM requests) GROUP BY error"
+            " UNION ALL SELECT unscored, COUNT(DISTINCT sample) AS n FROM scores WHERE failed"
+            f" AND NOT EXISTS (SELECT 1 FROM requests WHERE sample = scores.sample AND {_OPEN})"
+            " GROUP BY unscored ORDER BY n DESC, 1 LIMIT ?"
         )
         return list(self._db.execute(query, (limit,)))
 
@@ -377,8 +387,12 @@ def _connect(file: Path) -> sqlite3.Connection:
     db = sqlite3.connect(file, isolation_level=None)
     try:
         db.execute("PRAGMA synchronous = FULL")
-        db.executescript(_TABLES)
-    except sqlite3.Error:
+        (made_by,) = db.execute("PRAGMA user_version").fetchone()
+        (tables,) = db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+        if tables and made_by != TABLES:
+            raise StoreError(f"{file}: made by another towereval; start anew with --fresh")
+        db.executescript(f"{_TABLES} PRAGMA user_version = {TABLES};")
+    except (sqlite3.Error, StoreError):
         db.close()
         raise
     return db

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from towereval.errors import Unscorable, VerdictFailed
+from towereval.errors import ScoringFailed, Unscorable
 from towereval.statistics import Estimate, Observations, estimate
 from towereval.store import Store
 from towereval.types import Metric, Response, Result, Sample, Score, Task
@@ -57,7 +57,7 @@ def score_sample(
     try:
         return replace(blank, values=scorer(sample, cleaned(responses, clean)))
     except Unscorable as reason:
-        failed = isinstance(reason, VerdictFailed)
+        failed = isinstance(reason, ScoringFailed)
         return replace(blank, unscored=str(reason), failed=failed)
 
 

@@ -73,7 +73,7 @@ def start(given: dict[str, Any]) -> int:
     if given["limit"] < 0:
         raise UsageError(f"--limit is a number of samples, not {given['limit']}")
     from towereval.cli.console import Progress, quiet_libraries, show_failures, show_results
-    from towereval.judging import JudgePlan, failures, find_judge
+    from towereval.judging import JudgePlan, find_judge
     from towereval.run import Plan, chosen_tasks, run
 
     plan = Plan(
@@ -102,15 +102,14 @@ def start(given: dict[str, Any]) -> int:
         find_judge(plan.judge)  # what is wrong with it is told before the hours of asking
     with closing(Progress()) as progress:
         outcome = run(plan, progress)
-    failed = (*outcome.failures, *failures(outcome.folder))
     show_results(outcome.results)
-    show_failures(failed)
+    show_failures(outcome.failures)
     print(
         f"{outcome.asked} asked, {outcome.folder}/results.json"
         if outcome.results
         else outcome.folder
     )
-    return 4 if failed else 0
+    return 4 if outcome.failures else 0
 
 
 def _listed(value: str | list[str]) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ def score(
 ) -> None:
     """Score a run's stored responses again; only a judge needs an engine."""
     from towereval.cli.console import Progress, quiet_libraries, show_failures, show_results
-    from towereval.judging import JudgePlan, failures
+    from towereval.judging import JudgePlan
     from towereval.run import Scoring, rescore
 
     engine_args = options.values(judge_engine_args or (), "--judge-engine-args")
@@ -34,7 +34,6 @@ def score(
         quiet_libraries()
     with closing(Progress()) if judge else nullcontext() as progress:
         outcome = rescore(run, scoring, progress)
-    failed = (*outcome.failures, *failures(outcome.folder))
     show_results(outcome.results)
-    show_failures(failed)
-    raise typer.Exit(4 if failed else 0)
+    show_failures(outcome.failures)
+    raise typer.Exit(4 if outcome.failures else 0)
