@@ -41,8 +41,8 @@ def write_samples(store: Store, task: str, metrics: Sequence[str]) -> None:
 
 def _pages(store: Store, task: str) -> Iterator[list[dict[str, Any]]]:
     rows: list[dict[str, Any]] = []
-    for position, sample, responses in store.answered(task):
-        rows.append(_row(sample, responses, store.scores_of(position)))
+    for sample, responses, scores in store.scored(task):
+        rows.append(_row(sample, responses, scores))
         if len(rows) == PAGE:
             yield rows
             rows = []

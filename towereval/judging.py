@@ -13,9 +13,9 @@ from typing import Any
 
 from towereval import engines
 from towereval.errors import ScoringFailed, Unscorable, UsageError
+from towereval.scoring import Scorer, cleaned
 from towereval.store import Store
 from towereval.subject import Subject, find_subject
-from towereval.summary import Scorer, cleaned
 from towereval.types import JudgedMetric, Request, Response, Sample, Task
 
 

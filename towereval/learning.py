@@ -10,8 +10,8 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from towereval.errors import EngineError, ModelError, ScoringFailed, Unscorable, UsageError
+from towereval.scoring import Scorer, cleaned
 from towereval.store import Store
-from towereval.summary import Scorer, cleaned
 from towereval.types import LearnedMetric, Response, Sample, Segment, Task
 
 

@@ -25,9 +25,10 @@ from towereval.errors import DataError, StoreError, UnknownName, UsageError
 from towereval.export import write_samples
 from towereval.judging import Judge, JudgePlan, ask_judge
 from towereval.learning import learn
+from towereval.scoring import Scorer, score
 from towereval.store import Store, read_manifest
 from towereval.subject import Subject, find_subject, recorded_clean
-from towereval.summary import Scorer, score, summarize
+from towereval.summary import summarize
 from towereval.types import (
     JudgedMetric,
     LearnedMetric,

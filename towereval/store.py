@@ -216,6 +216,22 @@ class Store:
 
     def answered(self, task: str) -> Iterator[tuple[int, Sample, list[Response | None]]]:
         """A task's samples with their positions and their responses in the order of asking."""
+        for page in self._pages(task):
+            replies = self._replies(page[0][0], page[-1][0])
+            for position, body in page:
+                yield position, load_sample(body), replies.get(position, [])
+
+    def scored(
+        self, task: str
+    ) -> Iterator[tuple[Sample, list[Response | None], dict[str, tuple[tuple[float, ...], str]]]]:
+        """A task's samples, their responses and, by metric, statistics or why there are none."""
+        for page in self._pages(task):
+            replies = self._replies(page[0][0], page[-1][0])
+            scores = self._scores_between(page[0][0], page[-1][0])
+            for position, body in page:
+                yield load_sample(body), replies.get(position, []), scores.get(position, {})
+
+    def _pages(self, task: str) -> Iterator[list[tuple[int, str]]]:
         position = 0
         query = (
             # The plus keeps SQLite to the order of positions: by the task's index each page would
@@ -224,9 +240,8 @@ class Store:
             " ORDER BY position LIMIT ?"
         )
         while page := self._db.execute(query, (task, position, PAGE)).fetchall():
-            replies = self._replies(page[0][0], page[-1][0])
-            for position, body in page:
-                yield position, load_sample(body), replies.get(position, [])
+            yield page
+            position = page[-1][0]
 
     def _replies(self, first: int, last: int) -> dict[int, list[Response | None]]:
         query = (
@@ -272,11 +287,14 @@ class Store:
             values = tuple(json.loads(stats))
             yield Score(name, language, group, cluster, metric, values, why, bool(failed), remark)
 
-    def scores_of(self, position: int) -> dict[str, tuple[tuple[float, ...], str]]:
-        """One sample's statistics and reason for having none, by metric."""
-        query = "SELECT metric, stats, unscored FROM scores WHERE sample = ?"
-        rows = self._db.execute(query, (position,))
-        return {metric: (tuple(json.loads(stats)), why) for metric, stats, why in rows}
+    def _scores_between(
+        self, first: int, last: int
+    ) -> dict[int, dict[str, tuple[tuple[float, ...], str]]]:
+        query = "SELECT sample, metric, stats, unscored FROM scores WHERE sample BETWEEN ? AND ?"
+        found: dict[int, dict[str, tuple[tuple[float, ...], str]]] = {}
+        for sample, metric, stats, why in self._db.execute(query, (first, last)):
+            found.setdefault(sample, {})[metric] = tuple(json.loads(stats)), why
+        return found
 
     # --- segments of learned metrics ---
 

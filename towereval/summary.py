@@ -1,4 +1,4 @@
-"""From stored responses to scores, and from scores to results: one row a number."""
+"""From scores to results: one row a number."""
 
 from __future__ import annotations
 
@@ -6,73 +6,10 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
 
-from towereval.errors import ScoringFailed, Unscorable
 from towereval.statistics import Estimate, Observations, estimate
 from towereval.store import Store
-from towereval.types import Metric, Response, Result, Sample, Score, Task
-
-# What gives a sample's statistics from its cleaned answers; raises `Unscorable`.
-Scorer: TypeAlias = Callable[[Sample, Sequence[Response]], tuple[float, ...]]
-
-
-def score(
-    store: Store,
-    tasks: Sequence[Task],
-    clean: Callable[[str], str],
-    scorer: Callable[[Metric], Scorer],
-    metrics: Sequence[str] = (),
-) -> None:
-    """Give every sample a score or a reason by each metric, or by those that `metrics` names."""
-    scorers = {
-        task.name: [(m.name, scorer(m)) for m in task.metrics if not metrics or m.name in metrics]
-        for task in tasks
-    }
-
-    def scores() -> Iterator[tuple[int, Score]]:
-        for task, wanted in scorers.items():
-            for position, sample, responses in store.answered(task):
-                for metric, give in wanted:
-                    yield position, score_sample(metric, give, sample, responses, clean)
-
-    store.replace_scores(scores(), metrics)
-
-
-def score_sample(
-    metric: str,
-    scorer: Scorer,
-    sample: Sample,
-    responses: Sequence[Response | None],
-    clean: Callable[[str], str],
-) -> Score:
-    named = (sample.id, sample.language, sample.group, sample.cluster, metric)
-    blank = Score(*named, remark=sample.meta.get("remark", ""))
-    for response in responses:
-        if response is None or response.error:
-            if not _is_meant(scorer, sample, responses):
-                return blank
-            reason = response.error if response else "not asked yet"
-            return replace(blank, unscored=reason, failed=True)
-    try:
-        return replace(blank, values=scorer(sample, cleaned(responses, clean)))
-    except Unscorable as reason:
-        failed = isinstance(reason, ScoringFailed)
-        return replace(blank, unscored=str(reason), failed=failed)
-
-
-def _is_meant(scorer: Scorer, sample: Sample, responses: Sequence[object]) -> bool:
-    """Whether an answer would be scored: a failure is counted only where something is missing."""
-    try:
-        return scorer(sample, [Response("")] * len(responses)) != ()
-    except Unscorable:
-        return True
-
-
-def cleaned(responses: Sequence[Response | None], clean: Callable[[str], str]) -> list[Response]:
-    """The answers that there are, as they are scored."""
-    given = [r for r in responses if r is not None and not r.error]
-    return [replace(response, text=clean(response.text)) for response in given]
+from towereval.types import Metric, Result, Score, Task
 
 
 @dataclass(slots=True)
