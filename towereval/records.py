@@ -48,8 +48,10 @@ def _prompt(content: list[Any]) -> Prompt:
 
 def load_sample(text: str) -> Sample:
     content = json.loads(text)
-    listed = {name: tuple(content[name]) for name in ("references", "choices")}
-    return Sample(**{**content, **listed, "prompt": _prompt(content["prompt"])})
+    content["prompt"] = _prompt(content["prompt"])
+    content["references"] = tuple(content["references"])
+    content["choices"] = tuple(content["choices"])
+    return Sample(**content)
 
 
 def load_request(text: str) -> Request:

@@ -431,4 +431,4 @@ def _take_lock(file: Path) -> int:
 
 def storable(text: str) -> str:
     """Lone surrogates, which some detokenizers give, have no encoding in UTF-8 and become "?"."""
-    return text.encode("utf-8", errors="replace").decode()
+    return text if text.isascii() else text.encode("utf-8", errors="replace").decode()

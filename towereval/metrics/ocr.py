@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar, Literal
 
 from towereval.errors import Unscorable
@@ -109,6 +110,7 @@ def tokens(text: str, *, chars: bool = False, alphanum: bool = False) -> list[st
     return [token for token in lowered if token]
 
 
+@lru_cache(maxsize=1)  # macro and micro F1 ask for the same counts, one after the other
 def token_counts(
     prediction: str, reference: str, *, chars: bool = False, alphanum: bool = False
 ) -> tuple[float, float, float]:
