@@ -318,12 +318,31 @@ def test_logged_numbers_are_compared_where_we_have_them(tmp_path: Path) -> None:
     numbers = {"alias": "x", "ocrbench_accuracy,none": 0.5, "other,none": {"deep": 2, "why": "no"}}
     logged(tmp_path / "logs", {"results": {"ocrbench": numbers}})
     found = imported(tmp_path)
-    same, other = compare(found.logs, found.outcome.results)
+    same, other = compare(found.outcome.folder, found.logs, found.outcome.results)
     assert (same.metric, same.logged, same.ours, same.agrees) == ("accuracy", 0.5, 0.5, True)
     assert (other.metric, other.logged, other.ours, other.agrees) == ("other.deep", 2.0, None, True)
     logged(tmp_path / "logs", {"results": {"ocrbench": {"ocrbench_accuracy,none": 0.5 + 1e-8}}})
-    [different] = compare(found.logs, found.outcome.results)
+    [different] = compare(found.outcome.folder, found.logs, found.outcome.results)
     assert not different.agrees
+
+
+def test_aggregates_that_are_no_metric_of_ours_are_recomputed(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    log(logs, "alm-bench-de", *(alm(i, ("Lot", "Uhr", "Lot", "Lot")[i]) for i in range(4)))
+    # 3 of 4 words found by an answer of 3, then 0 of 1 by an answer of 2.
+    rows = (reading(0, "rue du port", "rue du vieux port"), reading(1, "la mer", "quai"))
+    log(logs, "cc-ocr-multi-lan-fr", *rows)
+    ocr_results = {"macro_recall": 0.375, "macro_precision": 0.5}
+    ocr_results |= {"micro_recall": 0.6, "micro_precision": 0.6}
+    # Three hits of four: the sample's deviation is 1/2, over the root of four.
+    exact = {"exact_match,none": 0.75, "exact_match_stderr,none": 0.25}
+    results = {"alm-bench-de": exact, "cc-ocr-multi-lan-fr": {"ocr_results,none": ocr_results}}
+    logged(logs, {"results": results})
+    found = imported(tmp_path)
+    compared = compare(found.outcome.folder, found.logs, found.outcome.results)
+    assert len(compared) == 6
+    for row in compared:
+        assert row.ours == pytest.approx(row.logged, abs=1e-8), row.metric
 
 
 @pytest.mark.parametrize("content", [None, {}, {"results": {}}, {"results": []}, []])
@@ -333,7 +352,7 @@ def test_missing_logged_numbers_are_an_error(tmp_path: Path, content: Any) -> No
     if content is not None:
         logged(tmp_path / "logs", content)
     with pytest.raises(DataError, match=r"_results\.json: no logged results of ocrbench"):
-        compare(found.logs, found.outcome.results)
+        compare(found.outcome.folder, found.logs, found.outcome.results)
 
 
 def test_the_command_shows_notes_failures_and_the_comparison(tmp_path: Path) -> None:
@@ -399,4 +418,8 @@ def test_the_authors_logs_give_the_authors_numbers(
         assert row.ci_low <= value <= row.ci_high
         assert (row.n_failed, row.n_unscored) == (0, 0)
     assert {ours["multi30k", language, "bleu"].n for language in ("cs", "de", "fr")} == {1000}
+    compared = compare(found.outcome.folder, found.logs, found.outcome.results)
+    assert {row.metric for row in compared if row.ours is None} <= {"xcomet_xl"}
+    assert len(compared) == 9 * 2 + 7 * 6 + 1 + 3
+    assert [row for row in compared if not row.agrees] == []
     assert not [notice for notice in found.notices if "differ" in notice]

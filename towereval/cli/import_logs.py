@@ -52,7 +52,8 @@ def _show_verification(imported: Imported) -> bool:
         table.add_column(name)
     for name in ("logged", "ours", "difference"):
         table.add_column(name, justify="right")
-    rows = compare(imported.logs, imported.outcome.results)
+    outcome = imported.outcome
+    rows = compare(outcome.folder, imported.logs, outcome.results)
     for row in rows:
         ours, difference = "not scored here", ""
         if row.ours is not None:
