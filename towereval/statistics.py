@@ -4,8 +4,7 @@ Languages are fixed: an interval says how far other samples could have moved the
 further languages would score. A cluster found in several languages (a parallel item) counts as one
 draw for all of them, so their covariances are in; without common names languages are independent.
 
-The influence of a cluster is what deleting it changes (Efron & Stein 1981), scaled so that squares
-add up to the variance; for a mean this is CR2 (Bell & McCaffrey 2002, Pustejovsky & Tipton 2018).
+Variances come from the clusters' influences (`influence.py`):
   wilson       Means of scores within [0, scale]: the variance tells how many independent samples
                there are in effect; Wilson's interval of so many holds near 0 and 1 as well (Brown,
                Cai & DasGupta 2001). One language's design effect is noisy and is shrunk to a
@@ -13,21 +12,30 @@ add up to the variance; for a mean this is CR2 (Bell & McCaffrey 2002, Pustejovs
   jackknife-t  Other functions of summed statistics (BLEU, chrF), and means of unbounded scores:
                symmetric, with the degrees of freedom that CR2 would have for means.
 
-Letters after a name are an array's axes: L languages (X: L and their mean), R rows (samples) of one
-language, K statistics of a row, G clusters of one language, N cells (the G of all languages in a
-row), C clusters of all. C x L is never dense: sums run over cells, products over sparse matrices.
+Letters after a name are an array's axes, as in `influence.py`; X: L and their mean.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
+from towereval.influence import (
+    MOST_DELETIONS,
+    Corpus,
+    Floats,
+    Numbered,
+    Spread,
+    corpus_of,
+    in_blocks,
+    numbered,
+    spread_of,
+)
+from towereval.influence import Observations as Observations
 from towereval.types import Metric
 
 LEVEL = 0.95
@@ -35,28 +43,11 @@ FEWEST_CLUSTERS = 5
 # What is believed of the correlation within clusters before any data, worth so many errors.
 PRIOR_CORRELATION = 0.3
 PRIOR_ERRORS = 10.0
-# A deletion is a call of the metric: more clusters than this are deleted in this many blocks.
-MOST_DELETIONS = 1_000
 NORMAL = 1e9  # degrees of freedom at which Student's t is the normal distribution to eight digits
 ROUNDING = 1e-8  # a standard error below this part of the scale is rounding, or a metric's epsilon
 ALONE = 1 + 1e-9  # the mean size of clusters up to which nothing is clustered
 
-Floats: TypeAlias = NDArray[np.float64]
-Codes: TypeAlias = NDArray[np.int64]
-_Sample: TypeAlias = tuple[Floats, Codes]  # a language's statistics (R, K) and each row's cluster
-_Corpus: TypeAlias = Callable[[Floats, Floats], Floats]  # values of sums (G, K) and counts (G)
 _Interval: TypeAlias = tuple[float | None, float | None, float, str]  # low, high, effect, method
-
-
-@dataclass(frozen=True, slots=True)
-class Observations:
-    """The scored samples of one language: additive statistics (n, k), and each sample's cluster.
-
-    Equal names in two languages are the same cluster; a sample on its own needs a name of its own.
-    """
-
-    values: NDArray[np.float64]
-    clusters: Sequence[str] | NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +76,7 @@ def estimate(
     nothing; the mean has an interval only when every language has at least 5 clusters. Raises
     ValueError on a language without samples and on numbers that are not finite.
     """
-    samples = _numbered(metric, by_language)
+    samples, _ = numbered(metric, by_language)
     clusters = {key: np.unique(cluster_R).size for key, (_, cluster_R) in samples.items()}
     carriers = [key for key in samples if clusters[key] >= FEWEST_CLUSTERS]
     values = {
@@ -119,20 +110,6 @@ def _estimate(value: float, n: int, clusters: int, interval: _Interval) -> Estim
     return Estimate(value, low, high, n, clusters, effect, method)
 
 
-def _numbered(metric: Metric, by_language: Mapping[str, Observations]) -> dict[str, _Sample]:
-    """The observations, checked; clusters are their ranks among the names of all languages."""
-    values = {key: np.asarray(each.values, np.float64) for key, each in by_language.items()}
-    names = {key: list(each.clusters) for key, each in by_language.items()}
-    for key, values_RK in values.items():
-        if values_RK.ndim != 2 or not 0 < len(values_RK) == len(names[key]):
-            got = f"statistics of shape {values_RK.shape} and {len(names[key])} clusters"
-            raise ValueError(f"{metric.name}, {key}: {got}; wanted (n, k) and n, with n > 0")
-        if not np.isfinite(values_RK).all():
-            raise ValueError(f"{metric.name}, {key}: a sample's statistics are not finite")
-    ranks = {name: i for i, name in enumerate(sorted(set().union(*names.values()), key=str))}
-    return {key: (values[key], np.array([ranks[name] for name in names[key]])) for key in values}
-
-
 def _corpus(metric: Metric, total: Sequence[float], count: float) -> float:
     value = metric.corpus(total, int(count))
     if not math.isfinite(value):
@@ -140,7 +117,7 @@ def _corpus(metric: Metric, total: Sequence[float], count: float) -> float:
     return value
 
 
-def _intervals(metric: Metric, samples: Sequence[_Sample], value_L: Floats) -> list[_Interval]:
+def _intervals(metric: Metric, samples: Sequence[Numbered], value_L: Floats) -> list[_Interval]:
     """Each language's interval, then that of their mean."""
     if not samples:
         return [_none("no clusters")]
@@ -149,51 +126,6 @@ def _intervals(metric: Metric, samples: Sequence[_Sample], value_L: Floats) -> l
         for values_RK, _ in samples
     )
     return (_wilson if metric.mean and bounded else _jackknife)(metric, samples, value_L)
-
-
-@dataclass(frozen=True, slots=True)
-class _Spread:
-    """Variances from influences; `joint` is the mean's, where a cluster's influences add up first.
-
-    With v a variance's parts by language and A = `noise_LL`, (sum v)^2 / v'Av is Satterthwaite's
-    degrees of freedom (CR2 in closed form). `crowd_L` is the size of the average sample's cluster.
-    """
-
-    variance_L: Floats
-    joint: float
-    noise_LL: Floats
-    crowd_L: Floats
-
-
-def _spread(corpus: _Corpus, samples: Sequence[_Sample]) -> _Spread:
-    from scipy import sparse
-
-    cells = [_deletions(corpus, sample) for sample in samples]
-    influence_N, share_N, cluster_N = map(np.concatenate, zip(*cells, strict=True))
-    language_N = np.repeat(np.arange(len(cells)), [len(cluster_G) for _, _, cluster_G in cells])
-
-    def product_LL(numbers_N: Floats) -> Floats:
-        matrix = sparse.csr_array((numbers_N, (cluster_N, language_N)))
-        return np.asarray((matrix.T @ matrix).toarray(), np.float64)
-
-    scaled_N = share_N / np.sqrt(1 - share_N)
-    noise_LL = product_LL(share_N) + product_LL(scaled_N) ** 2 - product_LL(scaled_N**2)
-    joined_C = np.bincount(cluster_N, influence_N) / len(samples)
-    n_L = np.array([len(values_RK) for values_RK, _ in samples], np.float64)
-    crowd_L = n_L * np.bincount(language_N, share_N**2)
-    variance_L = np.bincount(language_N, influence_N**2).astype(np.float64)
-    return _Spread(variance_L, float(joined_C @ joined_C), noise_LL, crowd_L)
-
-
-def _deletions(corpus: _Corpus, sample: _Sample) -> tuple[Floats, Floats, Codes]:
-    """Each cluster's influence on the value and share of the rows, and the clusters."""
-    values_RK, (cluster_G, place_R) = sample[0], np.unique(sample[1], return_inverse=True)
-    count_G = np.bincount(place_R).astype(np.float64)
-    own_GK = np.stack([np.bincount(place_R, column_R) for column_R in values_RK.T], 1, dtype=float)
-    total_1K, n = own_GK.sum(0, keepdims=True), len(values_RK)
-    change_G = corpus(total_1K, np.array([n])) - corpus(total_1K - own_GK, n - count_G)
-    # A mean changes by residual / (1 - share), and CR2 divides by the root of that only.
-    return change_G * np.sqrt(1 - count_G / n), count_G / n, cluster_G
 
 
 def _student(freedom_X: Floats) -> Floats:
@@ -206,7 +138,7 @@ def _over(part_L: Floats, whole_L: Floats, otherwise: Floats | float) -> Floats:
     return np.where(whole_L > 0, part_L / np.where(whole_L > 0, whole_L, 1), otherwise)
 
 
-def _wilson(metric: Metric, samples: Sequence[_Sample], value_L: Floats) -> list[_Interval]:
+def _wilson(metric: Metric, samples: Sequence[Numbered], value_L: Floats) -> list[_Interval]:
     scores = [values_RK[:, 0] / metric.scale for values_RK, _ in samples]
     n_L = np.array([len(score_R) for score_R in scores], np.float64)
     p_L = np.clip(value_L / metric.scale, 0, 1)
@@ -214,7 +146,7 @@ def _wilson(metric: Metric, samples: Sequence[_Sample], value_L: Floats) -> list
     binary = all(((score_R == 0) | (score_R == 1)).all() for score_R in scores)
     simple_L = binomial_L if binary else np.array([score_R.var(ddof=1) for score_R in scores]) / n_L
     simple_L = np.where(simple_L > ROUNDING**2, simple_L, 0)
-    spread = _spread(lambda total_GK, count_G: total_GK[:, 0] / count_G / metric.scale, samples)
+    spread = spread_of(lambda total_GK, count_G: total_GK[:, 0] / count_G / metric.scale, samples)
     effect_L = _design_effects(np.minimum(p_L, 1 - p_L) * n_L, spread, simple_L)
     worth_L = _over(p_L * (1 - p_L), simple_L, n_L) / effect_L
     # A shrunk design effect rests on the clusters of all languages and on the prior.
@@ -236,7 +168,7 @@ def _wilson(metric: Metric, samples: Sequence[_Sample], value_L: Floats) -> list
     return list(zip(*limits_2X.tolist(), [*effect_L.tolist(), float(effect)], methods, strict=True))
 
 
-def _design_effects(errors_L: Floats, spread: _Spread, simple_L: Floats) -> Floats:
+def _design_effects(errors_L: Floats, spread: Spread, simple_L: Floats) -> Floats:
     """1 + (crowd - 1) x correlation; `simple_L` is the variance of independent samples.
 
     The correlation is the language's as far as its errors tell it, else that of all, or the prior.
@@ -260,21 +192,13 @@ def _wilson_limits(p_X: Floats, n_X: Floats, t_X: Floats) -> Floats:
     return np.clip(np.stack([centre_X - half_X, centre_X + half_X]) / stretch_X, 0, 1)
 
 
-def _jackknife(metric: Metric, samples: Sequence[_Sample], value_L: Floats) -> list[_Interval]:
-    def corpus(total_GK: Floats, count_G: Floats) -> Floats:
-        pairs = zip(total_GK.tolist(), count_G.tolist(), strict=True)
-        return np.array([_corpus(metric, total, count) for total, count in pairs])
-
-    clusters = [np.unique(cluster_R).size for _, cluster_R in samples]
-    if max(clusters) > MOST_DELETIONS:
-        # One seeded shuffle of the sorted names for all languages: equal names meet in one block,
-        # and no trend or rhythm of the names is balanced out of the differences between blocks.
-        names = 1 + max(int(cluster_R.max()) for _, cluster_R in samples)
-        block_C = np.random.default_rng(0).permutation(names) % MOST_DELETIONS
-        samples = [(values_RK, block_C[cluster_R]) for values_RK, cluster_R in samples]
-    spread = _spread(corpus, samples)
+def _jackknife(metric: Metric, samples: Sequence[Numbered], value_L: Floats) -> list[_Interval]:
+    clusters = sum(np.unique(cluster_R).size for _, cluster_R in samples)
+    corpus = corpus_of(metric)
+    samples, _ = in_blocks(samples)
+    spread = spread_of(corpus, samples)
     variance_L = simple_L = spread.variance_L
-    if sum(clusters) < sum(len(values_RK) for values_RK, _ in samples):
+    if clusters < sum(len(values_RK) for values_RK, _ in samples):
         simple_L = np.array([_simple_variance(corpus, values_RK) for values_RK, _ in samples])
     value_X = np.append(value_L, value_L.mean())
     variance_X = np.append(variance_L, spread.joint)
@@ -290,7 +214,7 @@ def _jackknife(metric: Metric, samples: Sequence[_Sample], value_L: Floats) -> l
     ]
 
 
-def _simple_variance(corpus: _Corpus, values_RK: Floats) -> float:
+def _simple_variance(corpus: Corpus, values_RK: Floats) -> float:
     """The variance if rows were independent, from rows spread evenly over the sorted ones."""
     n, some = len(values_RK), min(len(values_RK), MOST_DELETIONS)
     spread_R = (np.arange(0.5, some) * n / some).astype(np.int64)
