@@ -43,7 +43,9 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "model_adapters.__init__": ("plugins",),
     "leaderboard": (*FOLD, "leaderboard"),
     "compare": FOLD,
-    "published": FOLD,
+    "published": (*NOUNS, "results"),
+    "results": (*NOUNS, "store"),
+    "printable": (),
     "train": (*FOUNDATION, "data", "train"),
 }
 HEAVY = {

@@ -464,7 +464,9 @@ def test_lists_are_parted_at_commas(text: str, found: tuple[str, ...]) -> None:
 
 # --- lists and helps ---
 
-COMMANDS = ("doctor", "import", "leaderboard", "models", "run", "score", "setup", "tasks")
+COMMANDS = (
+    *("doctor", "import", "leaderboard", "models", "published", "run", "score", "setup", "tasks"),
+)
 RUN_OPTIONS = (
     *("model", "tasks", "languages", "limit", "split", "engine", "engine-args", "data"),
     *(

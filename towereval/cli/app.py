@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from towereval.cli import doctor, import_logs, leaderboard, listing, run, score, setup
+from towereval.cli import doctor, import_logs, leaderboard, listing, published, run, score, setup
 from towereval.errors import TowerevalError, UsageError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.command("run")(run.run)
 app.command("score")(score.score)
 app.add_typer(import_logs.app, name="import")
 app.command("leaderboard")(leaderboard.leaderboard)
+app.command("published")(published.published)
 app.command("tasks")(listing.tasks)
 app.command("models")(listing.models)
 app.command("doctor")(doctor.doctor)
