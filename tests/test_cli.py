@@ -465,7 +465,7 @@ def test_lists_are_parted_at_commas(text: str, found: tuple[str, ...]) -> None:
 # --- lists and helps ---
 
 COMMANDS = (
-    *("doctor", "import", "leaderboard", "models", "published", "run", "score", "setup", "tasks"),
+    *("convert", "doctor", "import", "leaderboard", "models", "published", "run", "score", "setup", "tasks"),
 )
 RUN_OPTIONS = (
     *("model", "tasks", "languages", "limit", "split", "engine", "engine-args", "data"),
@@ -478,6 +478,7 @@ RUN_OPTIONS = (
         "judge-engine",
         "judge-engine-args",
         "checkpoint",
+        "trust-remote-code",
     ),
     *("config", "help"),
 )

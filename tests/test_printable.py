@@ -7,7 +7,7 @@ import io
 
 import pytest
 
-from towereval.printable import cell, markdown, visible
+from towereval.printable import CELL, cell, markdown, visible
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,11 @@ def test_other_cells_are_left_as_they_are() -> None:
     stream = io.StringIO()
     csv.writer(stream).writerow([cell("a\r\nb"), cell('"')])
     assert stream.getvalue().count("\n") == 1
+
+
+def test_a_cell_holds_what_a_cell_can() -> None:
+    assert cell("a" * CELL) == "a" * CELL
+    assert len(cell("=\n" * 1_000_000)) == CELL
 
 
 def test_markdown_has_no_markup() -> None:

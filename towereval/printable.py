@@ -10,6 +10,8 @@ _HIDDEN = frozenset({"Cc", "Cf", "Zl", "Zp", "Cs"})
 _JOINERS = frozenset("\u200c\u200d")
 # A spreadsheet takes a cell that begins so for a formula; the full-width ones are Excel's in Japan.
 _FORMULA = tuple("=+-@\t\r\n＝＋－＠")
+# What a cell of Excel holds; Python's reader of CSV files stops at four times as much.
+CELL = 32_767
 _MARKDOWN = str.maketrans(
     {sign: f"\\{sign}" for sign in "\\|`*_[]#~"} | {"<": "&lt;", "&": "&amp;"}
 )
@@ -29,9 +31,14 @@ def visible(text: str, limit: int = 0) -> str:
 
 
 def cell(text: str) -> str:
-    """A spreadsheet's cell that is a text and no formula, by OWASP's rule: a quote in front."""
+    """A spreadsheet's cell that is a text and no formula, by OWASP's rule: a quote in front.
+
+    Cut at what a cell can hold.
+    """
     shown = visible(text)
-    return f"'{shown}" if text.startswith(_FORMULA) or shown.startswith(_FORMULA) else shown
+    if text.startswith(_FORMULA):
+        shown = f"'{shown}"
+    return shown if len(shown) <= CELL else f"{shown[: CELL - 1]}…"
 
 
 def markdown(text: str, limit: int = 0) -> str:

@@ -9,7 +9,18 @@ import sys
 
 import typer
 
-from towereval.cli import doctor, import_logs, leaderboard, listing, published, run, score, setup
+from towereval.cli import (
+    convert,
+    doctor,
+    export,
+    import_logs,
+    leaderboard,
+    listing,
+    published,
+    run,
+    score,
+    setup,
+)
 from towereval.errors import TowerevalError, UsageError
 
 app = typer.Typer(
@@ -24,8 +35,10 @@ app.command("score")(score.score)
 app.add_typer(import_logs.app, name="import")
 app.command("leaderboard")(leaderboard.leaderboard)
 app.command("published")(published.published)
+app.command("export")(export.export)
 app.command("tasks")(listing.tasks)
 app.command("models")(listing.models)
+app.command("convert")(convert.convert)
 app.command("doctor")(doctor.doctor)
 app.add_typer(setup.app, name="setup")
 
