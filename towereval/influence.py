@@ -82,6 +82,16 @@ class Spread:
     joined_C: Floats
 
 
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """One language's clusters: their influences on the value and their shares of its rows."""
+
+    parts_G: Floats
+    share_G: Floats
+    cluster_G: Codes
+    rows: int
+
+
 def influences(metric: Metric, by_language: Mapping[str, Observations]) -> dict[str, Influence]:
     """Each language's, and that of their unweighted mean under "*" where there are several.
 
@@ -99,10 +109,10 @@ def influences(metric: Metric, by_language: Mapping[str, Observations]) -> dict[
     corpus = corpus_of(metric)
     found = {}
     for key, piece, value in zip(samples, pieces, value_L.tolist(), strict=True):
-        part_G, share_G, cluster_G = deletions(corpus, piece)
-        freedom = 1 / float(_noise(share_G, cluster_G, np.zeros_like(cluster_G))[0, 0])
-        mine = tuple(names[code] for code in cluster_G.tolist())
-        found[key] = Influence(value, len(piece[0]), metric.scale, mine, part_G, freedom)
+        one = deletions(corpus, piece)
+        freedom = 1 / float(joined([one]).noise_LL[0, 0])
+        mine = tuple(names[code] for code in one.cluster_G.tolist())
+        found[key] = Influence(value, one.rows, metric.scale, mine, one.parts_G, freedom)
     if len(found) > 1:
         spread = spread_of(corpus, pieces)
         total = float(spread.variance_L.sum())
@@ -173,13 +183,19 @@ def in_blocks(samples: Sequence[Numbered]) -> tuple[list[Numbered], bool]:
 
 
 def spread_of(corpus: Corpus, samples: Sequence[Numbered]) -> Spread:
-    cells = [deletions(corpus, sample) for sample in samples]
-    influence_N, share_N, cluster_N = map(np.concatenate, zip(*cells, strict=True))
-    language_N = np.repeat(np.arange(len(cells)), [len(cluster_G) for _, _, cluster_G in cells])
+    return joined([deletions(corpus, sample) for sample in samples])
+
+
+def joined(cells: Sequence[Deleted]) -> Spread:
+    """Languages' influences put together, each with equal weight in the mean."""
+    influence_N = np.concatenate([cell.parts_G for cell in cells])
+    share_N = np.concatenate([cell.share_G for cell in cells])
+    cluster_N = np.concatenate([cell.cluster_G for cell in cells])
+    language_N = np.repeat(np.arange(len(cells)), [len(cell.cluster_G) for cell in cells])
     noise_LL = _noise(share_N, cluster_N, language_N)
-    joined_C = np.bincount(cluster_N, influence_N) / len(samples)
-    n_L = np.array([len(values_RK) for values_RK, _ in samples], np.float64)
-    crowd_L = n_L * np.bincount(language_N, share_N**2)
+    joined_C = np.bincount(cluster_N, influence_N) / len(cells)
+    rows_L = np.array([cell.rows for cell in cells], np.float64)
+    crowd_L = rows_L * np.bincount(language_N, share_N**2)
     variance_L = np.bincount(language_N, influence_N**2).astype(np.float64)
     return Spread(variance_L, math.fsum(joined_C**2), noise_LL, crowd_L, joined_C)
 
@@ -195,12 +211,11 @@ def _noise(share_N: Floats, cluster_N: Codes, language_N: Codes) -> Floats:
     return product_LL(share_N) + product_LL(scaled_N) ** 2 - product_LL(scaled_N**2)
 
 
-def deletions(corpus: Corpus, sample: Numbered) -> tuple[Floats, Floats, Codes]:
-    """Each cluster's influence on the value and share of the rows, and the clusters."""
+def deletions(corpus: Corpus, sample: Numbered) -> Deleted:
     values_RK, (cluster_G, place_R) = sample[0], np.unique(sample[1], return_inverse=True)
     count_G = np.bincount(place_R).astype(np.float64)
     own_GK = np.stack([np.bincount(place_R, column_R) for column_R in values_RK.T], 1, dtype=float)
     (total_1K, whole_1), n = _whole(values_RK), len(values_RK)
     change_G = corpus(total_1K, whole_1) - corpus(total_1K - own_GK, n - count_G)
     # A mean changes by residual / (1 - share), and CR2 divides by the root of that only.
-    return change_G * np.sqrt(1 - count_G / n), count_G / n, cluster_G
+    return Deleted(change_G * np.sqrt(1 - count_G / n), count_G / n, cluster_G, n)

@@ -296,6 +296,16 @@ class Store:
             found.setdefault(sample, {})[metric] = tuple(json.loads(stats)), why
         return found
 
+    def answer_texts(self, task: str) -> Iterator[tuple[str, str, str, float | None]]:
+        """Language, sample, raw text and log-probability of every answer in the order of asking."""
+        query = (
+            "SELECT language, id, r.text, r.logprob FROM samples"
+            " JOIN requests ON requests.sample = samples.position"
+            " JOIN responses AS r ON r.key = requests.key"
+            " WHERE task = ? AND r.error = '' ORDER BY requests.position"
+        )
+        yield from self._db.execute(query, (task,))
+
     # --- segments of learned metrics ---
 
     def add_segments(

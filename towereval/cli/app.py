@@ -10,6 +10,7 @@ import sys
 import typer
 
 from towereval.cli import (
+    compare,
     convert,
     doctor,
     export,
@@ -33,6 +34,8 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("score")(score.score)
 app.add_typer(import_logs.app, name="import")
+app.command("compare")(compare.compare)
+app.command("baseline")(compare.baseline)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.command("published")(published.published)
 app.command("export")(export.export)

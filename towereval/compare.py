@@ -1,0 +1,233 @@
+"""Two runs on the same samples: what differs, what may be called a regression, and the verdict.
+
+The gate is one family: for each task its first metric that both runs have, in every language and in
+the mean over them. It is decided as is written here, before any number is seen:
+  regression    some adjusted p of a drop <= alpha, and that drop is not shown to be within the
+                margin (one-sided interval of level 1 - alpha). False alarms: at most alpha.
+  pass          no regression, and each task's mean shown to be within the margin, or all answers
+                of the task are the same. All must pass, so none needs correction (Berger 1982).
+  inconclusive  anything else: too few samples to say so, or the candidate lacks what base has.
+Other metrics are compared and shown; they decide nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from towereval.errors import UnknownName, UsageError
+from towereval.measured import Measured
+from towereval.pairing import Pairs, pair
+
+if TYPE_CHECKING:
+    from towereval.paired import Contrast, Difference
+
+MEAN = "*"
+
+
+class Verdict(StrEnum):
+    PASS = "pass"
+    REGRESSION = "regression"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`margin` is in parts of a metric's scale: 0.02 is 2 points of accuracy or of BLEU.
+
+    `metrics` are gated instead of each task's first.
+    """
+
+    alpha: float = 0.05
+    margin: float = 0.02
+    metrics: tuple[str, ...] = ()
+    flips: int = 10_000
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One difference, candidate less base, in the metric's unit; language "*" is the mean.
+
+    `p` is two-sided and of this difference alone, `p_bh` the same adjusted to the share of false
+    discoveries among all, `p_adjusted` the gate's: one-sided, for all that is gated together; None
+    where nothing is gated. `detectable` is the drop found with 80% power, None where none could be.
+    `verdict`: "regression", "drop within the margin", "improvement", "not worse" (shown to be
+    within the margin), "same answers", "cannot fail: k discordant", "unproven", or "not gated".
+    """
+
+    task: str
+    variant: str
+    language: str
+    metric: str
+    base: float
+    candidate: float
+    delta: float
+    ci_low: float | None
+    ci_high: float | None
+    p: float
+    p_adjusted: float | None
+    n: int
+    detectable: float | None
+    verdict: str
+    p_bh: float
+    gated: bool
+    clusters: int
+    discordant: int
+    scale: float
+    signature: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """`reasons` say why it is the verdict, `notices` what was not compared and why."""
+
+    verdict: Verdict
+    settings: Settings
+    base: str
+    candidate: str
+    comparisons: tuple[Comparison, ...]
+    reasons: tuple[str, ...]
+    notices: tuple[str, ...]
+
+
+def compare(base: Measured, candidate: Measured, settings: Settings | None = None) -> Report:
+    """Raises `UsageError` where samples cannot be paired, and says which."""
+    settings = settings or Settings()
+    if not 0 < settings.alpha < 0.5 or not 0 < settings.margin < 1:
+        raise UsageError("--alpha lies between 0 and 0.5, --margin between 0 and 1")
+    paired = pair(base, candidate)
+    comparisons = tuple(_compared(paired.pairs, _gated(paired.pairs, settings), settings))
+    verdict, reasons = decide(comparisons, paired.lacking)
+    old, new = (f"{run.model} ({run.run_id})" for run in (base, candidate))
+    return Report(verdict, settings, old, new, comparisons, reasons, paired.notices)
+
+
+def _gated(pairs: Sequence[Pairs], settings: Settings) -> list[bool]:
+    """The metrics that were named, else each task's first."""
+    offered = {each.metric.name for each in pairs}
+    for name in settings.metrics:
+        if name not in offered:
+            raise UnknownName("metric", name, offered)
+    if settings.metrics:
+        return [each.metric.name in settings.metrics for each in pairs]
+    tasks = [each.task for each in pairs]
+    return [task not in tasks[:index] for index, task in enumerate(tasks)]
+
+
+def _compared(
+    pairs: Sequence[Pairs], gated: Sequence[bool], settings: Settings
+) -> Iterator[Comparison]:
+    import numpy as np
+
+    from towereval.flips import benjamini_hochberg
+    from towereval.paired import differences
+
+    contrasts = _contrasts(pairs, gated)
+    found = differences(contrasts, alpha=settings.alpha, flips=settings.flips, seed=settings.seed)
+    alone = np.array([one.p for by_language in found for one in by_language.values()])
+    p_bh = iter(benjamini_hochberg(alone).tolist())
+    for each, contrast, by_language in zip(pairs, contrasts, found, strict=True):
+        for language, one in by_language.items():
+            meant = each.languages if language == MEAN else (language,)
+            same = each.same_answers.issuperset(meant)
+            yield Comparison(
+                *(each.task, each.variant, language, each.metric.name),
+                base=one.base,
+                candidate=one.candidate,
+                delta=one.delta,
+                ci_low=one.low,
+                ci_high=one.high,
+                p=one.p,
+                p_adjusted=one.p_drop,
+                n=one.n,
+                detectable=one.detectable,
+                verdict=_verdict(one, same=same, scale=each.metric.scale, settings=settings),
+                p_bh=next(p_bh),
+                gated=contrast.gated,
+                clusters=one.clusters,
+                discordant=one.discordant,
+                scale=each.metric.scale,
+                signature=each.signature,
+            )
+
+
+def _contrasts(pairs: Sequence[Pairs], gated: Sequence[bool]) -> list[Contrast]:
+    """Clusters are numbered through all tasks: a name means another item in another task."""
+    import numpy as np
+
+    from towereval.flips import Cell
+    from towereval.paired import Contrast
+
+    codes: dict[tuple[str, str], int] = {}
+    found = []
+    for each, is_gated in zip(pairs, gated, strict=True):
+        cells = {}
+        for language, samples in each.languages.items():
+            names = [(each.task, cluster) for cluster in samples.clusters]
+            code_R = np.array([codes.setdefault(name, len(codes)) for name in names], np.int64)
+            base_RK, candidate_RK = np.array([samples.base, samples.candidate], np.float64)
+            cells[language] = Cell(each.metric, base_RK, candidate_RK, code_R)
+        found.append(Contrast(cells, is_gated))
+    return found
+
+
+def _verdict(one: Difference, *, same: bool, scale: float, settings: Settings) -> str:
+    from towereval.paired import fewest_discordant
+
+    if one.p_drop is None or one.p_gain is None:
+        return "not gated"
+    within = one.floor is not None and one.floor > -settings.margin * scale
+    if one.p_drop <= settings.alpha:
+        return "drop within the margin" if within else "regression"
+    if one.p_gain <= settings.alpha:
+        return "improvement"
+    if same:
+        return "same answers"
+    if within:
+        return "not worse"
+    if one.discordant < fewest_discordant(settings.alpha):
+        return f"cannot fail: {one.discordant} discordant"
+    return "unproven"
+
+
+PROVEN = ("not worse", "same answers", "improvement", "drop within the margin")
+
+
+def decide(
+    comparisons: Sequence[Comparison], lacking: Sequence[str]
+) -> tuple[Verdict, tuple[str, ...]]:
+    """The gate's verdict and its reasons."""
+    gated = [each for each in comparisons if each.gated]
+    if worse := [each for each in gated if each.verdict == "regression"]:
+        return Verdict.REGRESSION, tuple(
+            f"{place(each)}: {each.delta / each.scale * 100:+.1f} points, adjusted p"
+            f" {each.p_adjusted:.4f}"
+            for each in worse
+        )
+    means = {(each.task, each.metric) for each in gated if each.language == MEAN}
+    wholes = [
+        each for each in gated if each.language == MEAN or (each.task, each.metric) not in means
+    ]
+    open_ = [each for each in wholes if each.verdict not in PROVEN]
+    reasons = (*lacking, *map(_why_open, open_))
+    return (Verdict.INCONCLUSIVE if reasons else Verdict.PASS), reasons
+
+
+def place(one: Comparison) -> str:
+    """What is compared, as a line of text names it."""
+    language = "macro mean" if one.language == MEAN else one.language
+    return f"{one.task}@{one.variant} {one.metric}, {language}"
+
+
+def _why_open(one: Comparison) -> str:
+    if one.ci_low is None:
+        return f"{place(one)}: too few clusters to bound a drop ({one.n} samples)"
+    seen = "no drop at all" if one.detectable is None else f"{one.detectable / one.scale:.1%}"
+    return (
+        f"{place(one)}: not shown to be within the margin; down to"
+        f" {one.ci_low / one.scale * 100:+.1f} points are possible, and of drops {seen} could be"
+        f" found with 80% power ({one.n} samples)"
+    )
