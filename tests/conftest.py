@@ -1,10 +1,15 @@
 """What every test starts from: its own cache folder, and the reference data where it is at hand."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 SHARED = Path(__file__).parents[2] / "shared"
+# An interpreter that has unbabel-comet. Only tests that ask for it see it: with it every run of
+# Multi30K would want a checkpoint.
+COMET_PYTHON = os.environ.get("TOWEREVAL_COMET_PYTHON", "")
+NO_COMET = "TOWEREVAL_COMET_PYTHON names no interpreter with unbabel-comet"
 
 
 @pytest.fixture(autouse=True)
@@ -13,7 +18,16 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "towereval-cache"
     monkeypatch.setenv("TOWEREVAL_CACHE", str(folder))
     monkeypatch.delenv("TOWEREVAL_PATH", raising=False)
+    monkeypatch.delenv("TOWEREVAL_COMET_PYTHON", raising=False)
     return folder
+
+
+@pytest.fixture
+def comet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run sees the interpreter with unbabel-comet; skipped where none was named."""
+    if not COMET_PYTHON:
+        pytest.skip(NO_COMET)
+    monkeypatch.setenv("TOWEREVAL_COMET_PYTHON", COMET_PYTHON)
 
 
 @pytest.fixture

@@ -5,19 +5,18 @@ Real scores need an interpreter that has unbabel-comet: TOWEREVAL_COMET_PYTHON n
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import COMET_PYTHON
 from tests.test_replay import record, replayed
 from towereval.errors import UnknownName
 from towereval.run import Outcome, Scoring, rescore, run
 from towereval.types import Result
 
-PYTHON = os.environ.get("TOWEREVAL_COMET_PYTHON", "")
 BUILDER = Path(__file__).parent / "metrics" / "tiny_comet.py"
 
 
@@ -26,9 +25,8 @@ def rows(outcome: Outcome, metric: str) -> list[Result]:
 
 
 def test_without_comet_its_rows_say_so_and_the_others_are_scored(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.delenv("TOWEREVAL_COMET_PYTHON", raising=False)
     recorded = record(tmp_path / "recorded", ["multi30k"])
     outcome = run(replayed(recorded, tmp_path / "results", ["multi30k"]))
     learned = rows(outcome, "xcomet_xl")
@@ -50,10 +48,10 @@ def test_a_checkpoint_is_only_for_a_learned_metric_of_the_run(tmp_path: Path) ->
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not PYTHON, reason="TOWEREVAL_COMET_PYTHON names no interpreter with comet")
+@pytest.mark.usefixtures("comet")
 def test_scores_come_from_the_named_checkpoint_and_are_kept(tmp_path: Path) -> None:
     models = tmp_path / "models"
-    subprocess.run([PYTHON, "-I", "-W", "ignore", BUILDER, "build", models], check=True)
+    subprocess.run([COMET_PYTHON, "-I", "-W", "ignore", BUILDER, "build", models], check=True)
     recorded = record(tmp_path / "recorded", ["multi30k"])
     plan = replayed(
         recorded,

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import COMET_PYTHON, NO_COMET
 from tests.hub_server import Hub
 from towereval.environments import comet_python, setup_comet
 from towereval.errors import EngineError, ModelError, Unscorable, UsageError
@@ -36,7 +37,6 @@ from towereval.metrics.comet import (
 )
 from towereval.types import Metric, Response, Sample
 
-PYTHON = os.environ.get("TOWEREVAL_COMET_PYTHON", "")
 TINY = Path(__file__).with_name("tiny_comet.py")
 WORDS = (
     "the",
@@ -54,10 +54,7 @@ WORDS = (
     "Ω",
 )
 
-scoring = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not PYTHON, reason="TOWEREVAL_COMET_PYTHON names no interpreter with comet"),
-]
+scoring = [pytest.mark.slow, pytest.mark.usefixtures("comet")]
 
 
 def sample(*references: str, source: str = "a cat") -> Sample:
@@ -80,11 +77,6 @@ def segments(count: int, *, references: bool = True) -> list[Segment]:
 # --- without the environment ---
 
 
-@pytest.fixture
-def bare(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("TOWEREVAL_COMET_PYTHON", raising=False)
-
-
 def test_the_three_are_metrics() -> None:
     metrics: tuple[Metric, ...] = (XCOMET_XL, COMET22, COMETKIWI22)
     assert [metric.name for metric in metrics] == ["xcomet_xl", "comet22", "cometkiwi22"]
@@ -92,7 +84,6 @@ def test_the_three_are_metrics() -> None:
     assert XCOMET_XL.corpus((1.5,), 2) == 0.75
 
 
-@pytest.mark.usefixtures("bare")
 def test_nothing_is_scored_without_the_environment() -> None:
     with pytest.raises(Unscorable, match=f"^{re.escape(NOT_INSTALLED)}$"):
         XCOMET_XL.sample(sample("eine Katze"), answer("eine Katze"))
@@ -103,7 +94,6 @@ def test_nothing_is_scored_without_the_environment() -> None:
     )
 
 
-@pytest.mark.usefixtures("bare")
 def test_what_is_known_needs_no_environment() -> None:
     scored = segments(3)
     assert not list(XCOMET_XL.score_segments(scored, {one.key for one in scored}))
@@ -126,7 +116,6 @@ def test_an_interpreter_without_comet(monkeypatch: pytest.MonkeyPatch) -> None:
         setup_comet(print)
 
 
-@pytest.mark.usefixtures("bare")
 def test_a_failed_set_up_leaves_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL"):
         monkeypatch.delenv(name, raising=False)
@@ -188,7 +177,9 @@ def test_a_precision_that_does_not_score() -> None:
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("comet") / "models"
-    subprocess.run([PYTHON, "-I", "-W", "ignore", TINY, "build", folder], check=True)
+    if not COMET_PYTHON:
+        pytest.skip(NO_COMET)
+    subprocess.run([COMET_PYTHON, "-I", "-W", "ignore", TINY, "build", folder], check=True)
     return folder
 
 
@@ -205,7 +196,7 @@ def upstream(tiny: Path, kind: str, rows: Sequence[Segment]) -> list[float]:
     ]
     checkpoint = Path(metric(tiny, kind).model, "checkpoints", "model.ckpt")
     done = subprocess.run(
-        [PYTHON, "-I", "-W", "ignore", TINY, "predict", checkpoint],
+        [COMET_PYTHON, "-I", "-W", "ignore", TINY, "predict", checkpoint],
         input=json.dumps(asked).encode(),
         stdout=subprocess.PIPE,
         check=True,
