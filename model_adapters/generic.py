@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from towereval.chat import as_parts
-from towereval.errors import ModelError
+from towereval.mending import mended
 from towereval.types import Checkpoint, Prepared, Prompt, Rendered
 
 
 class Generic:
     name = "generic"
-    version = 1
+    version = 2
     checkpoints: Mapping[str, Checkpoint] = {}
 
     def render(self, prompt: Prompt, checkpoint: Checkpoint) -> Rendered:
@@ -26,9 +26,7 @@ class Generic:
         return text.strip()
 
     def prepare(self, folder: Path | None, cache: Path) -> Prepared:
-        if folder is None:
-            raise ModelError("the generic adapter needs a checkpoint: give a folder or a hub id")
-        return Prepared(folder)
+        return mended(folder, cache)
 
 
 adapter = Generic()

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from towereval.checkpoints import check, files_digest, find
+from towereval.checkpoints import check, find
+from towereval.digests import files_digest
 from towereval.errors import ModelError, UnknownName
 
 TENSORS = {"a": [0, 8], "b": [8, 20]}

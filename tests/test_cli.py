@@ -465,7 +465,19 @@ def test_lists_are_parted_at_commas(text: str, found: tuple[str, ...]) -> None:
 # --- lists and helps ---
 
 COMMANDS = (
-    *("convert", "doctor", "import", "leaderboard", "models", "published", "run", "score", "setup", "tasks"),
+    *(
+        "baseline",
+        "compare",
+        "convert",
+        "doctor",
+        "export",
+        "import",
+        "leaderboard",
+        "models",
+        "plot",
+        "published",
+    ),
+    *("run", "score", "setup", "tasks"),
 )
 RUN_OPTIONS = (
     *("model", "tasks", "languages", "limit", "split", "engine", "engine-args", "data"),

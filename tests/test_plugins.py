@@ -194,11 +194,17 @@ def test_a_users_broken_file_is_one_line(tmp_path: Path, fault: str) -> None:
     assert len(listed.stdout.splitlines()) == len(SEVEN) + 1
 
 
-def test_a_users_broken_adapter_is_one_line(tmp_path: Path) -> None:
+def test_a_users_broken_adapter_hides_no_other(tmp_path: Path) -> None:
     own = user_folder(tmp_path / "own", model_adapters_mine="adapter = Mine()\n")
-    done = towereval("models", "tiny", cwd=tmp_path, TOWEREVAL_PATH=str(own))
-    line = error_line(done, 2)
-    assert f"{own}/model_adapters/mine.py cannot be imported: NameError: name 'Mine'" in line
+    fault = f"{own}/model_adapters/mine.py cannot be imported: NameError: name 'Mine'"
+    shown = towereval("models", "tiny", cwd=tmp_path, TOWEREVAL_PATH=str(own))
+    assert (shown.returncode, shown.stderr) == (0, "")
+    listed = towereval("models", cwd=tmp_path, TOWEREVAL_PATH=str(own))
+    assert fault in listed.stdout
+    # Where it is named, or may be what is meant, it is told of.
+    for name in ("mine:./here", "mine-1b"):
+        done = towereval("models", name, cwd=tmp_path, TOWEREVAL_PATH=str(own))
+        assert fault in error_line(done, 2)
 
 
 # --- the folder in which the command is run ---

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-from collections.abc import Iterator
-from contextlib import suppress
+import re
 from pathlib import Path
 from typing import Any
 
-from towereval import plugins
-from towereval.data.media import cache_folder, write_atomically
-from towereval.errors import MissingExtra, ModelError
-from towereval.types import Checkpoint, Model, digest
+from towereval import plugins, tensor_files
+from towereval.data.media import cache_folder
+from towereval.digests import files_digest
+from towereval.errors import MissingExtra, ModelError, UsageError
+from towereval.types import Checkpoint, Model
 
 
-def find(name: str) -> Model:
+def find(name: str, *, trust_remote_code: bool = False) -> Model:
     """A model's name, a folder or a hub id, downloaded, checked and prepared.
 
-    Raises `UnknownName`, `MissingExtra`, or `ModelError` naming the file that is missing or torn.
+    Raises `UnknownName`, `MissingExtra`, `UsageError` where a model's own code may not be run, or
+    `ModelError` naming the file that is missing, torn or not the one that was asked for.
     """
     adapter, checkpoint = plugins.find_model(name)
-    folder = _fetch(checkpoint) if checkpoint.repo else None
+    refuse(name, checkpoint, trust_remote_code)
+    folder = fetch(checkpoint) if checkpoint.repo else None
     if folder is not None:
         check(folder)
+        _check_kind(name, folder, checkpoint)
     prepared = adapter.prepare(folder, cache_folder() / "models")
     check(prepared.folder)
     return Model(
@@ -32,8 +34,28 @@ def find(name: str) -> Model:
     )
 
 
+def refuse(name: str, checkpoint: Checkpoint, trust_remote_code: bool) -> None:
+    """Raises where a checkpoint cannot be run, or would run code that nobody has looked at."""
+    if checkpoint.unserved:
+        raise ModelError(f"{name} ({checkpoint.repo}) cannot be run: {checkpoint.unserved}")
+    pinned = Path(checkpoint.repo).is_dir() or re.fullmatch("[0-9a-f]{40}", checkpoint.revision)
+    model = name.partition("@")[0]
+    if checkpoint.remote_code and not (trust_remote_code and pinned):
+        raise UsageError(
+            f"{model} runs code from {checkpoint.repo}: read it there, then pin what you have read"
+            f" and allow it: --model {model}@COMMIT --trust-remote-code"
+        )
+    if trust_remote_code and not pinned:
+        raise UsageError(
+            f"--trust-remote-code runs whatever {checkpoint.repo} holds at {checkpoint.revision}:"
+            f" pin it: --model {model}@COMMIT, the commit in 40 hexadecimal digits"
+        )
+
+
 def check(folder: Path) -> None:
     """A configuration, and weights that are all there, each file as long as its header says."""
+    if (folder / "params.json").is_file() and not (folder / "config.json").is_file():
+        raise ModelError(f"{folder}: in Mistral's own format; take the one made for transformers")
     if not (folder / "config.json").is_file():
         raise ModelError(f"{folder}: no config.json, so this is not a checkpoint")
     _json(folder / "config.json")
@@ -45,34 +67,46 @@ def check(folder: Path) -> None:
         if missing := listed - {shard.name for shard in shards}:
             raise ModelError(f"{folder}: {', '.join(sorted(missing))} of {index.name} is missing")
     for shard in shards:
-        wanted, found = _length_in_header(shard), shard.stat().st_size
+        wanted, found = tensor_files.length(shard), shard.stat().st_size
         if wanted != found:
             raise ModelError(
                 f"{shard}: torn or truncated: its header says {wanted} bytes, it has {found}"
             )
 
 
-def files_digest(folder: Path) -> str:
-    """Hash of all files' contents; files that have not changed since are not read again."""
-    known_file = cache_folder() / "digests" / f"{digest(str(folder.resolve()))}.json"
-    try:
-        known: dict[str, list[object]] = json.loads(known_file.read_text())
-    except (OSError, ValueError):
-        known = {}
-    current: dict[str, list[object]] = {}
-    for file in _files(folder):
-        status = file.stat()
-        stamp = [status.st_size, status.st_mtime_ns, status.st_ino]
-        name = str(file.relative_to(folder))
-        old = known.get(name, [])
-        current[name] = [*stamp, old[3] if old[:3] == stamp else _sha256(file)]
-    if current != known:
-        with suppress(OSError):  # without it all files are read again next time
-            write_atomically(known_file, json.dumps(current).encode())
-    return digest({name: entry[3] for name, entry in current.items()})
+def _check_kind(name: str, folder: Path, checkpoint: Checkpoint) -> None:
+    """That it is of the class that its name promises, and says how it is asked."""
+    found = _json(folder / "config.json").get("architectures") or []
+    if checkpoint.architectures and not set(found) & set(checkpoint.architectures):
+        wanted = " or ".join(checkpoint.architectures)
+        raise ModelError(
+            f"{folder} is {', '.join(found) or 'of no architecture'}, but {name} is {wanted};"
+            f" ask it in its own way: --model generic:{checkpoint.repo}"
+        )
+    tokenizer = folder / "tokenizer_config.json"
+    files = (tokenizer, folder / "processor_config.json", folder / "chat_template.json")
+    said = any(_json(file).get("chat_template") for file in files if file.is_file())
+    template = said or (folder / "chat_template.jinja").is_file()
+    # A folder without a tokenizer's settings is left to the engine, which says what else it lacks.
+    if tokenizer.is_file() and not template and not checkpoint.remote_code:
+        raise ModelError(f"{folder}: has no chat template, so it cannot be asked anything")
 
 
-def _fetch(checkpoint: Checkpoint) -> Path:
+def on_this_machine(checkpoint: Checkpoint) -> Path | None:
+    """A local folder, or the hub's copy in its cache; asks nobody and imports nothing."""
+    if not checkpoint.repo or Path(checkpoint.repo).is_dir():
+        return Path(checkpoint.repo) if checkpoint.repo else None
+    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
+    cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
+    repo = cache / f"models--{checkpoint.repo.replace('/', '--')}"
+    reference = repo / "refs" / checkpoint.revision
+    commit = reference.read_text().strip() if reference.is_file() else checkpoint.revision
+    folder = repo / "snapshots" / commit
+    return folder if (folder / "config.json").is_file() else None
+
+
+def fetch(checkpoint: Checkpoint) -> Path:
+    """A local folder as it is, else the hub's files, downloaded. Raises `ModelError`."""
     folder = Path(checkpoint.repo)
     if folder.is_dir():
         return folder
@@ -92,17 +126,6 @@ def _fetch(checkpoint: Checkpoint) -> Path:
         ) from error
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    for root, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(root, name) for name in sorted(names) if not name.startswith("."))
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def _json(file: Path) -> dict[str, Any]:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
@@ -111,17 +134,3 @@ def _json(file: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise ModelError(f"{file}: torn or truncated: {error}") from error
     return content
-
-
-def _length_in_header(shard: Path) -> int:
-    """A safetensors file is 8 bytes of header length, the header, the tensors."""
-    try:
-        with shard.open("rb") as stream:
-            length = int.from_bytes(stream.read(8), "little")
-            if length > 100_000_000:
-                raise ValueError("absurd header length")
-            header = json.loads(stream.read(length))
-        header.pop("__metadata__", None)
-        return 8 + length + max((entry["data_offsets"][1] for entry in header.values()), default=0)
-    except (OSError, ValueError, AttributeError, TypeError, LookupError) as error:
-        raise ModelError(f"{shard}: torn or truncated: its header cannot be read") from error

@@ -12,6 +12,7 @@ import importlib
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -81,16 +82,36 @@ def load_adapter(name: str) -> ModelAdapter:
 
 
 def adapters() -> Iterator[ModelAdapter]:
+    """All that can be imported: a broken file is told of when it is named."""
     for name in names("model_adapters"):
-        yield load_adapter(name)
+        with suppress(UsageError):
+            yield load_adapter(name)
+
+
+def broken_adapters() -> dict[str, UsageError]:
+    """Adapter name -> why its file cannot be imported."""
+    found = {}
+    for name in names("model_adapters"):
+        try:
+            load_adapter(name)
+        except UsageError as error:
+            found[name] = error
+    return found
 
 
 def find_model(name: str) -> tuple[ModelAdapter, Checkpoint]:
     """The adapter and checkpoint behind a model's name, a folder's path or a hub id.
 
     A folder or hub id is asked for in the generic way, by its processor's own chat template, unless
-    an adapter claims it: `ADAPTER:PATH` names the adapter.
+    an adapter claims it: `ADAPTER:PATH` names the adapter. `NAME@REVISION` is another revision of a
+    checkpoint on the hub.
     """
+    model, at, revision = name.rpartition("@")
+    if at and model and revision and not Path(name).exists():
+        adapter, checkpoint = find_model(model)
+        if Path(checkpoint.repo).is_dir() or not checkpoint.repo:
+            raise UsageError(f"{name}: a folder has no revisions")
+        return adapter, dataclasses.replace(checkpoint, revision=revision)
     for adapter in adapters():
         if name in adapter.checkpoints:
             return adapter, adapter.checkpoints[name]
@@ -98,7 +119,9 @@ def find_model(name: str) -> tuple[ModelAdapter, Checkpoint]:
     if colon and family in names("model_adapters"):
         adapter = load_adapter(family)
         like = next(iter(adapter.checkpoints.values()), Checkpoint(repo, dtype="auto"))
-        return adapter, dataclasses.replace(like, repo=repo, revision="main")
+        # Somebody's own checkpoint may be in another format than the family's first.
+        own = dataclasses.replace(like, repo=repo, revision="main", unserved="")
+        return adapter, own
     if Path(name).is_dir() or re.fullmatch(r"[\w.-]+/[\w.-]+", name):
         for adapter in adapters():
             for checkpoint in adapter.checkpoints.values():
@@ -106,7 +129,10 @@ def find_model(name: str) -> tuple[ModelAdapter, Checkpoint]:
                     return adapter, checkpoint
         return load_adapter(GENERIC), Checkpoint(name, dtype="auto")
     known = [checkpoint for adapter in adapters() for checkpoint in adapter.checkpoints]
-    raise UnknownName("model", name, known)
+    unknown = UnknownName("model", name, known)
+    for error in broken_adapters().values():  # which may be the one that has it
+        raise UsageError(f"{unknown}; {error}")
+    raise unknown
 
 
 def _load(kind: str, name: str, noun: str) -> Any:

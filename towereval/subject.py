@@ -45,15 +45,20 @@ def find_subject(model: str, engine: str, engine_args: Mapping[str, Any]) -> Sub
         # How many requests it is sent at once, say, is not part of a model.
         engine_args = {"base_url": settings(engine_args).base_url.rstrip("/")}
     else:
-        found = checkpoints.find(model)
+        trusted = bool(engine_args.get("trust_remote_code"))
+        found = checkpoints.find(model, trust_remote_code=trusted)
     checkpoint = found.checkpoint
+    local = not kind.served and Path(checkpoint.repo).is_dir()
     respondent = Respondent(
-        model=checkpoint.repo or found.name,
+        # Where a folder lies, and how its path is written, is not part of a model.
+        model=found.digest if local and checkpoint.repo else checkpoint.repo or found.name,
         checkpoint=found.digest,
         adapter=f"{found.adapter.name} {found.adapter.version}",
         engine=", ".join(f"{name} {version}" for name, version in versions.items()) or kind.name,
         dtype=str(engine_args.get("dtype", checkpoint.dtype)),
         engine_args={
+            "context_length": checkpoint.context_length,
+            "reads_video": checkpoint.reads_video,
             "images": checkpoint.images,
             "frames": checkpoint.frames,
             "frame_size": checkpoint.frame_size,

@@ -287,7 +287,9 @@ class Checkpoint:
     """`images`: most pictures in one prompt; `frames`: how many frames of a clip are shown, and
     `frame_size` their longer side in pixels where a picture model is shown them (0: as they are).
 
-    `repo` "" means that the adapter builds the weights itself.
+    `repo` "" means that the adapter builds the weights itself. `architectures`: what config.json
+    may call its class, () for any. `remote_code`: it needs code from its own repository.
+    `unserved`: why no engine of ours reads its files.
     """
 
     repo: str
@@ -300,6 +302,9 @@ class Checkpoint:
     frames: int = 8
     frame_size: int = 0
     engine_args: Mapping[str, Any] = field(default_factory=dict)
+    architectures: tuple[str, ...] = ()
+    remote_code: bool = False
+    unserved: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ import pytest
 from towereval.model_adapters.tiny import build
 
 from tests.engines.tiny_models import BUILDERS, tiny_model
-from towereval.checkpoints import check, files_digest
+from towereval.checkpoints import check
+from towereval.digests import files_digest
 
 pytestmark = pytest.mark.engine
 

@@ -73,7 +73,7 @@ def video_model(name: str, cache: Path) -> Model:
 def build_onevision(folder: Path) -> None:
     import transformers
 
-    tokenizer = _tokenizer("<image>", "<video>", image="<image>\n", video="<video>\n")
+    tokenizer = _onevision_tokenizer()
     config = transformers.LlavaOnevisionConfig(
         text_config={"model_type": "qwen2", **TEXT},
         vision_config={
@@ -93,8 +93,18 @@ def build_onevision(folder: Path) -> None:
         image_grid_pinpoints=PINPOINTS,
         vision_aspect_ratio="anyres_max_9",
     )
+    processor = onevision_processor()
+    _save(transformers.LlavaOnevisionForConditionalGeneration, config, processor, folder)
+    tiny._siglip_names(folder / "model.safetensors")
+
+
+def onevision_processor(chat_template: str = "") -> Any:
+    import transformers
+
+    tokenizer = _onevision_tokenizer()
+    tokenizer.chat_template = chat_template or tokenizer.chat_template
     size = {"height": TILE, "width": TILE}
-    processor = transformers.LlavaOnevisionProcessor(
+    return transformers.LlavaOnevisionProcessor(
         transformers.LlavaOnevisionImageProcessor(size=size, image_grid_pinpoints=PINPOINTS),
         tokenizer,
         transformers.LlavaOnevisionVideoProcessor(size=size),
@@ -102,8 +112,10 @@ def build_onevision(folder: Path) -> None:
         vision_feature_select_strategy="full",
         chat_template=tokenizer.chat_template,
     )
-    _save(transformers.LlavaOnevisionForConditionalGeneration, config, processor, folder)
-    tiny._siglip_names(folder / "model.safetensors")
+
+
+def _onevision_tokenizer() -> Any:
+    return _tokenizer("<image>", "<video>", image="<image>\n", video="<video>\n")
 
 
 def build_qwen(folder: Path) -> None:

@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
-from towereval import plugins
+from towereval import mending, plugins
+from towereval.checkpoints import check, on_this_machine
+from towereval.errors import ModelError
+from towereval.types import Checkpoint
 
 
 def tasks(name: Annotated[str, typer.Argument(help="Show this one.")] = "") -> None:
@@ -24,11 +27,18 @@ def tasks(name: Annotated[str, typer.Argument(help="Show this one.")] = "") -> N
 
 
 def models(name: Annotated[str, typer.Argument(help="Show this one.")] = "") -> None:
-    """List the models, or show one: checkpoint, limits, engine arguments."""
+    """List the models, or show one: checkpoint, limits, engine arguments, mends."""
     if not name:
         for adapter in plugins.adapters():
             for model, checkpoint in adapter.checkpoints.items():
-                print(f"{model:20} {checkpoint.repo or 'built on this machine'}")
+                notes = (
+                    "remote code" * checkpoint.remote_code,
+                    "no engine" * bool(checkpoint.unserved),
+                )
+                note = "".join(f"  ({note})" for note in notes if note)
+                print(f"{model:20} {checkpoint.repo or 'built on this machine'}{note}")
+        for error in plugins.broken_adapters().values():
+            print(error)
         print("or any hub id or folder with a config.json")
         return
     adapter, checkpoint = plugins.find_model(name)
@@ -42,10 +52,29 @@ def models(name: Annotated[str, typer.Argument(help="Show this one.")] = "") -> 
         ("context", f"{checkpoint.context_length or 'the model configuration says'}"),
         ("reads", reads),
         ("pictures a prompt", checkpoint.images),
-        ("frames a clip", checkpoint.frames),
+        ("frames a clip", f"{checkpoint.frames}, at uniform distance"),
         ("engine arguments", dict(checkpoint.engine_args) or "none"),
+        ("remote code", "needed: --trust-remote-code" if checkpoint.remote_code else "none"),
+        ("prepare", _prepared(checkpoint)),
+        ("about", plugins.summary(plugins.names("model_adapters")[adapter.name])),
     ):
         print(f"  {label}: {value}")
+    if checkpoint.unserved:
+        print(f"  no engine: {checkpoint.unserved}")
+
+
+def _prepared(checkpoint: Checkpoint) -> str:
+    """What `prepare` would do, where the files are here to be looked at."""
+    folder = on_this_machine(checkpoint)
+    if folder is None:
+        return "as its files need" if checkpoint.repo else "built from a seed"
+    check(folder)
+    try:
+        mends = mending.find_mends(folder)
+    except ModelError as error:
+        return f"refused: {error}"
+    would = [f"{mend.name} ({mend.detail})" for mend in mends]
+    return "; ".join([*would, *mending.changes(folder)]) or "nothing to mend"
 
 
 def _list(files: dict[str, Path]) -> None:

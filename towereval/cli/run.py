@@ -29,6 +29,7 @@ OPTIONS: dict[str, tuple[type, ...]] = {
     "judge_engine": (str,),
     "judge_engine_args": (str, list, dict),
     "checkpoint": (str, list, dict),
+    "trust_remote_code": (bool,),
 }
 
 
@@ -52,6 +53,9 @@ def run(
     judge_engine: Annotated[str, typer.Option(help="The judge's engine.")] = "vllm",
     judge_engine_args: Annotated[list[str] | None, typer.Option(help="For it, as k=v,..")] = None,
     checkpoint: Annotated[list[str] | None, typer.Option(help="A metric's, as NAME=PATH.")] = None,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Run the model's own code, at a commit.")
+    ] = False,
     config: Annotated[Path | None, typer.Option(help="These options in a TOML file.")] = None,
 ) -> None:
     """Score a model on benchmarks; the same command again asks only what is missing."""
@@ -83,7 +87,8 @@ def start(given: dict[str, Any]) -> int:
         limit=given["limit"] or None,
         split=given["split"],
         engine=given["engine"],
-        engine_args=_table(given["engine_args"], "--engine-args", options.values),
+        engine_args=_table(given["engine_args"], "--engine-args", options.values)
+        | ({"trust_remote_code": True} if given["trust_remote_code"] else {}),
         data={k: Path(str(v)) for k, v in _table(given["data"], "--data", options.pairs).items()},
         output=Path(given["output"]),
         fresh=given["fresh"],

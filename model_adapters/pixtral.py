@@ -1,0 +1,42 @@
+"""Pixtral 12B: its own vision encoder in pictures' own size on Mistral Nemo.
+
+https://huggingface.co/mistralai/Pixtral-12B-2409, arXiv 2410.07073. Apache-2.0. That repository
+is in Mistral's own format; the one named here holds the same weights for transformers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from towereval.chat import as_parts
+from towereval.mending import mended
+from towereval.types import Checkpoint, Prepared, Prompt, Rendered
+
+
+class Pixtral:
+    name = "pixtral"
+    version = 1
+    checkpoints: Mapping[str, Checkpoint] = {
+        "pixtral-12b": Checkpoint(
+            repo="mistral-community/pixtral-12b",
+            licence="apache-2.0",
+            context_length=32768,
+            images=4,
+            frames=8,
+            frame_size=512,
+            architectures=("LlavaForConditionalGeneration",),
+        ),
+    }
+
+    def render(self, prompt: Prompt, checkpoint: Checkpoint) -> Rendered:
+        return as_parts(prompt, checkpoint)
+
+    def clean(self, text: str) -> str:
+        return text.strip()
+
+    def prepare(self, folder: Path | None, cache: Path) -> Prepared:
+        return mended(folder, cache)
+
+
+adapter = Pixtral()
