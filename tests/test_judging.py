@@ -21,9 +21,10 @@ from tests.test_cli import error_line, towereval
 from towereval import plugins
 from towereval.data.folder import FolderSource
 from towereval.errors import EngineError, Unscorable, UsageError
+from towereval.grading import Scoring
 from towereval.judging import JudgePlan, ask_judge
 from towereval.metrics.judge import AlmBenchJudge
-from towereval.run import SAMPLES, Outcome, Plan, Scoring, rescore, run
+from towereval.run import SAMPLES, Outcome, Plan, rescore, run
 from towereval.store import Store
 from towereval.types import Decoding, Request, Response, Result, Sample, Text, digest
 

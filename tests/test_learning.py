@@ -14,7 +14,8 @@ import pytest
 from tests.conftest import COMET_PYTHON
 from tests.test_replay import record, replayed
 from towereval.errors import UnknownName
-from towereval.run import Outcome, Scoring, rescore, run
+from towereval.grading import Scoring
+from towereval.run import Outcome, rescore, run
 from towereval.types import Result
 
 BUILDER = Path(__file__).parent / "metrics" / "tiny_comet.py"

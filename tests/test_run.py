@@ -16,7 +16,8 @@ from tests.test_replay import RESPONDENT, mixed, record, replayed, right
 from towereval import __version__
 from towereval.engines import replay
 from towereval.errors import DataError, EngineError, StoreError, UnknownName, UsageError
-from towereval.run import SAMPLES, Plan, Scoring, folder_name, rescore, run
+from towereval.grading import Scoring
+from towereval.run import SAMPLES, Plan, folder_name, rescore, run
 from towereval.store import Store
 from towereval.types import Decoding, Request, Response, Result, Sample
 

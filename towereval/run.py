@@ -1,8 +1,7 @@
 """The stream of a run: samples -> requests -> engine -> store -> scores -> results.
 
 Everything that a task, an adapter or an engine gives goes through the store, so each step can be
-stopped and taken up
-again: the same plan finds the same folder and asks only what is missing.
+stopped and taken up again: the same plan finds the same folder and asks only what is missing.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from towereval import __version__, engines, languages, plugins
 from towereval.data.folder import FolderSource
@@ -23,23 +22,14 @@ from towereval.data.hub import HubSource
 from towereval.environment import describe
 from towereval.errors import DataError, StoreError, UnknownName, UsageError
 from towereval.export import write_samples
-from towereval.judging import Judge, JudgePlan, ask_judge
-from towereval.learning import learn
-from towereval.scoring import Scorer, score
+from towereval.grading import Scoring, appoint
+from towereval.judging import JudgePlan
+from towereval.progress import Listener, Silence
+from towereval.scoring import score
 from towereval.store import Store, read_manifest
 from towereval.subject import Subject, find_subject, recorded_clean
 from towereval.summary import summarize
-from towereval.types import (
-    JudgedMetric,
-    LearnedMetric,
-    Metric,
-    Request,
-    Result,
-    Sample,
-    Source,
-    Task,
-    digest,
-)
+from towereval.types import LearnedMetric, Request, Result, Sample, Source, Task, digest
 
 SAMPLES = Path(__file__).parent / "data" / "samples"
 
@@ -65,38 +55,11 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Scoring:
-    """How stored responses are scored: by which metrics (none named: all), by which judge, and with
-    which checkpoints of learned metrics, by metric.
-    """
-
-    metrics: tuple[str, ...] = ()
-    judge: JudgePlan = field(default_factory=JudgePlan)
-    checkpoints: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class Outcome:
     folder: Path
     results: tuple[Result, ...]
     asked: int
     failures: tuple[tuple[str, int], ...]
-
-
-class Listener(Protocol):
-    """Who is told how far a run is."""
-
-    def stage(self, name: str, total: int | None) -> None: ...
-
-    def advance(self) -> None: ...
-
-
-class Silence:
-    def stage(self, name: str, total: int | None) -> None:
-        pass
-
-    def advance(self) -> None:
-        pass
 
 
 def run(plan: Plan, listener: Listener | None = None) -> Outcome:
@@ -256,40 +219,13 @@ def publish(
     scoring: Scoring,
 ) -> tuple[Result, ...]:
     """Score the stored responses and write results.json and the samples."""
-    manifest = store.manifest()
-    if scoring.judge.model:
-        listener.stage("judging", None)
-        asked = ask_judge(store, tasks, clean, scoring.judge, listener.advance)
-        manifest["judge"] = asdict(asked)
-    if scoring.checkpoints:
-        manifest["checkpoints"] = {**manifest.get("checkpoints", {}), **scoring.checkpoints}
-    store.write_manifest(manifest)
-    # Verdicts that were given before are found again without the judge.
-    judged_by = Judge(**manifest["judge"]) if "judge" in manifest else Judge("none", "")
-
-    def placed(metric: LearnedMetric) -> LearnedMetric:
-        model = manifest.get("checkpoints", {}).get(metric.name)
-        return metric.at(model) if model else metric
-
-    def signature(metric: Metric) -> str:
-        if isinstance(metric, JudgedMetric):
-            return f"{metric.signature}|judge:{judged_by.name}"
-        return placed(metric).signature if isinstance(metric, LearnedMetric) else metric.signature
-
-    def scorer(metric: Metric) -> Scorer:
-        if isinstance(metric, JudgedMetric):
-            return judged_by.scorer(store, metric)
-        if isinstance(metric, LearnedMetric):
-            listener.stage(f"scoring by {metric.name}", None)
-            learned = learn(store, tasks, clean, placed(metric), listener.advance)
-            return learned.scorer(store, placed(metric))
-        return metric.sample
-
+    grader = appoint(store, tasks, clean, scoring, listener)
     listener.stage("scoring", None)
-    score(store, tasks, clean, scorer, scoring.metrics)
+    score(store, tasks, clean, grader.scorer, scoring.metrics)
+    manifest = store.manifest()
     data = {name: entry.get("digests", {}) for name, entry in manifest.get("data", {}).items()}
     results = summarize(
-        store, tasks, signature, data, split=manifest["split"], run_id=manifest["run_id"]
+        store, tasks, grader.signature, data, split=manifest["split"], run_id=manifest["run_id"]
     )
     for task in tasks:
         write_samples(store, task.name, [metric.name for metric in task.metrics])

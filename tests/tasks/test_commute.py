@@ -13,7 +13,9 @@ import pytest
 from towereval import plugins
 from towereval.data.folder import FolderSource
 from towereval.data.media import image_file
-from towereval.run import Plan, Scoring, Silence, collect, publish
+from towereval.grading import Scoring
+from towereval.progress import Silence
+from towereval.run import Plan, collect, publish
 from towereval.store import Store
 from towereval.types import (
     Dataset,

@@ -18,7 +18,9 @@ from typing import Any
 from towereval import __version__, plugins
 from towereval.environment import describe
 from towereval.errors import DataError
-from towereval.run import Outcome, Scoring, Silence, described, folder_name, now, publish
+from towereval.grading import Scoring
+from towereval.progress import Silence
+from towereval.run import Outcome, described, folder_name, now, publish
 from towereval.store import Store
 from towereval.types import (
     Dataset,

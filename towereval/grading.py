@@ -1,0 +1,85 @@
+"""Which metrics score stored answers, and on which judge and checkpoints their numbers rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from towereval.judging import Judge, JudgePlan, ask_judge
+from towereval.learning import learn
+from towereval.progress import Listener
+from towereval.scoring import Scorer
+from towereval.store import Store
+from towereval.types import JudgedMetric, LearnedMetric, Metric, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """How stored responses are scored: by which metrics (none named: all), by which judge, and with
+    which checkpoints of learned metrics, by metric.
+    """
+
+    metrics: tuple[str, ...] = ()
+    judge: JudgePlan = field(default_factory=JudgePlan)
+    checkpoints: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Grader:
+    """A run's metrics with their judge and checkpoints."""
+
+    store: Store
+    tasks: Sequence[Task]
+    clean: Callable[[str], str]
+    judge: Judge
+    checkpoints: Mapping[str, str]
+    listener: Listener
+
+    def signature(self, metric: Metric) -> str:
+        if isinstance(metric, JudgedMetric):
+            return f"{metric.signature}|judge:{self.judge.name}"
+        return (
+            self._placed(metric).signature
+            if isinstance(metric, LearnedMetric)
+            else metric.signature
+        )
+
+    def scorer(self, metric: Metric) -> Scorer:
+        """For a learned metric all that has no score yet is scored first."""
+        if isinstance(metric, JudgedMetric):
+            return self.judge.scorer(self.store, metric)
+        if isinstance(metric, LearnedMetric):
+            placed = self._placed(metric)
+            self.listener.stage(f"scoring by {metric.name}", None)
+            learned = learn(self.store, self.tasks, self.clean, placed, self.listener.advance)
+            return learned.scorer(self.store, placed)
+        return metric.sample
+
+    def _placed(self, metric: LearnedMetric) -> LearnedMetric:
+        model = self.checkpoints.get(metric.name)
+        return metric.at(model) if model else metric
+
+
+def appoint(
+    store: Store,
+    tasks: Sequence[Task],
+    clean: Callable[[str], str],
+    scoring: Scoring,
+    listener: Listener,
+) -> Grader:
+    """Ask the judge that is named, and note judge and checkpoints in the manifest.
+
+    Those of an earlier scoring stand where no other is named: their verdicts are found again
+    without asking.
+    """
+    manifest: dict[str, Any] = store.manifest()
+    if scoring.judge.model:
+        listener.stage("judging", None)
+        asked = ask_judge(store, tasks, clean, scoring.judge, listener.advance)
+        manifest["judge"] = asdict(asked)
+    if scoring.checkpoints:
+        manifest["checkpoints"] = {**manifest.get("checkpoints", {}), **scoring.checkpoints}
+    store.write_manifest(manifest)
+    judge = Judge(**manifest["judge"]) if "judge" in manifest else Judge("none", "")
+    return Grader(store, tasks, clean, judge, manifest.get("checkpoints", {}), listener)
