@@ -46,7 +46,11 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "tasks.__init__": ("plugins",),
     "model_adapters": (*FOUNDATION, "chat", "mending"),
     "model_adapters.__init__": ("plugins",),
-    "leaderboard": (*FOLD, "leaderboard"),
+    "leaderboard": (
+        *FOLD,
+        *("data.video", "influence", "printable", "ranks", "records", "results"),
+        "leaderboard",
+    ),
     "compare": (*NOUNS, *STATISTICS, "measured", "pairing"),
     "measured": (*FOLD, "plugins", "results"),
     "pairing": (*NOUNS, "measured"),
@@ -54,6 +58,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "published": (*NOUNS, "results"),
     "results": (*NOUNS, "store"),
     "printable": (),
+    "plots": (*FOUNDATION, "data.media", "printable"),
     "train": (*FOUNDATION, "data", "train"),
 }
 HEAVY = {
@@ -62,7 +67,7 @@ HEAVY = {
     *("huggingface_hub", "safetensors", "tokenizers", "accelerate", "cv2", "apted", "yaml"),
 }
 # Modules that are imported only where their libraries are wanted anyway.
-MAY_BE_HEAVY = ("engines", "train", *STATISTICS)
+MAY_BE_HEAVY = ("engines", "train", "leaderboard", *STATISTICS)
 SAY_NOTHING = {"utils", "util", "common", "helpers", "base", "misc", "core"}
 
 

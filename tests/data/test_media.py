@@ -1,15 +1,12 @@
-"""Pictures and clips: what a model is shown, and that no file can do harm."""
+"""Pictures: what a model is shown, and that no file can do harm."""
 
 from __future__ import annotations
 
 import hashlib
-import http.server
 import io
 import resource
 import struct
-import threading
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy
@@ -18,7 +15,7 @@ from PIL import Image as pil
 
 from towereval.data import media
 from towereval.errors import DataError
-from towereval.types import Frame, Image, Video
+from towereval.types import Image
 
 RED, BLUE = (250, 10, 20), (20, 10, 250)
 
@@ -225,217 +222,3 @@ def test_a_failed_write_keeps_the_old_content(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert file.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [file]
-
-
-# --- which frames of a clip ---
-
-
-@pytest.mark.parametrize("count", [1, 2, 3, 4, 7, 8, 16, 23, 27, 32, 47, 64])
-def test_frames_are_chosen_as_numpy_s_linspace_truncated(count: int) -> None:
-    """The authors' frames exactly: 27 frames of a clip of 31 would differ by one otherwise."""
-    for total in (*range(1, 300), 999, 1000, 1001, 3600, 99_999):
-        wanted = numpy.linspace(0, total - 1, count).astype(int).tolist()
-        assert list(media.uniform(total, count)) == wanted, total
-
-
-@pytest.mark.parametrize(
-    ("total", "count", "indices"),
-    [
-        (12, 1, (0,)),
-        (12, 2, (0, 11)),
-        (12, 4, (0, 3, 7, 11)),
-        (12, 12, tuple(range(12))),
-        (3, 8, (0, 0, 0, 0, 1, 1, 1, 2)),
-        (1, 4, (0, 0, 0, 0)),
-    ],
-)
-def test_frames_are_uniform_and_short_clips_repeat_them(
-    tmp_path: Path, total: int, count: int, indices: tuple[int, ...]
-) -> None:
-    file = clip(tmp_path / "a.mp4", total)
-    shown = media.decode_video(media.video_file(file), count)
-    assert (shown.indices, shown.total, shown.fps) == (indices, total, 5.0)
-    assert shown.frames_THWC.shape == (count, 48, 64, 3)
-    assert [grey(frame) for frame in shown.frames_THWC] == [20 * index for index in indices]
-
-
-@pytest.mark.parametrize(
-    ("name", "codec"),
-    [
-        ("a.mp4", "libx264"),
-        ("a.mov", "libx264"),
-        ("a.mkv", "libx264"),
-        ("a.webm", "libvpx-vp9"),
-        ("a.avi", "mpeg4"),
-        ("a.ts", "libx264"),
-        ("with space: and %03d.mp4", "libx264"),
-    ],
-)
-def test_first_and_last_frame_of_every_container(tmp_path: Path, name: str, codec: str) -> None:
-    file = clip(tmp_path / name, 10, codec=codec)
-    shown = media.decode_video(media.video_file(file), 3)
-    assert shown.indices == (0, 4, 9)
-    assert [grey(frame) for frame in shown.frames_THWC] == [0, 80, 180]
-
-
-def test_a_clip_s_name_is_no_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """FFmpeg would look for a protocol called "ball"."""
-    clip(tmp_path / "ball:left.mp4", 3)
-    monkeypatch.chdir(tmp_path)
-    assert media.decode_video(media.video_file(Path("ball:left.mp4")), 2).indices == (0, 2)
-
-
-def test_frames_for_a_model_that_reads_pictures_only(tmp_path: Path) -> None:
-    video = media.video_file(clip(tmp_path / "a.mp4", 5))
-    still = media.image_bytes(encoded(pil.new("RGB", (8, 8), RED), "PNG"))
-    shown = media.decode_frames((Frame(video, 2, 3), still, Frame(video, 0, 3)))
-    assert [picture.size for picture in shown] == [(64, 48), (8, 8), (64, 48)]
-    assert near(shown[0].getpixel((30, 20)), (80, 80, 80))
-    assert near(shown[1].getpixel((4, 4)), RED)
-    assert near(shown[2].getpixel((30, 20)), (0, 0, 0))
-    small = media.decode_frames((Frame(video, 2, 3), still), 32)
-    assert [picture.size for picture in small] == [(32, 24), (8, 8)]
-
-
-# --- clips that cannot be read ---
-
-
-def clip(
-    file: Path,
-    total: int,
-    *,
-    codec: str = "libx264",
-    size: tuple[int, int] = (64, 48),
-    options: dict[str, str] | None = None,
-) -> Path:
-    """Frame number i is grey 20 * i."""
-    av = pytest.importorskip("av", reason="needs the data extra: av")
-    # FFmpeg takes a name with a colon for an address, and "%03d" for a number to fill in.
-    kind = {".ts": "mpegts", ".mkv": "matroska"}.get(file.suffix, file.suffix[1:])
-    with file.open("wb") as target, av.open(target, "w", format=kind, options=options) as container:
-        stream = container.add_stream(codec, rate=5)
-        (stream.width, stream.height), stream.pix_fmt = size, "yuv420p"
-        for index in range(total):
-            pixels = numpy.full((size[1], size[0], 3), 20 * index, numpy.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
-        container.mux(stream.encode())
-    return file
-
-
-def grey(frame: numpy.ndarray) -> int:
-    """The frame's grey as it was drawn: codecs are off by a little."""
-    return 20 * round(float(frame.mean()) / 20)
-
-
-def sound(file: Path) -> Path:
-    av = pytest.importorskip("av", reason="needs the data extra: av")
-    with av.open(str(file), "w") as container:
-        stream = container.add_stream("aac", rate=8000, layout="mono")
-        frame = av.AudioFrame.from_ndarray(numpy.zeros((1, 1024), "float32"), "fltp", "mono")
-        frame.sample_rate = 8000
-        container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return file
-
-
-def refusal(file: Path) -> str:
-    with pytest.raises(DataError) as raised:
-        media.decode_video(media.video_file(file), 4)
-    assert str(raised.value).startswith(f"{file}: cannot be decoded: ")
-    return str(raised.value).removeprefix(f"{file}: cannot be decoded: ")
-
-
-def test_a_clip_cut_anywhere_is_refused(tmp_path: Path) -> None:
-    """Cut within its index, PyAV has no codec for the stream and would crash the process."""
-    whole = clip(tmp_path / "a.mp4", 12).read_bytes()
-    faults = set()
-    for length in range(0, len(whole) - 100, 31):
-        (tmp_path / "cut.mp4").write_bytes(whole[:length])
-        faults.add(refusal(tmp_path / "cut.mp4"))
-    assert "no codec for its video stream" in faults
-
-
-def test_a_clip_whose_end_is_missing_is_refused(tmp_path: Path) -> None:
-    """Its index, at the front, promises more frames than there are."""
-    file = clip(tmp_path / "a.mp4", 12, options={"movflags": "faststart"})
-    data = file.read_bytes()
-    assert data.index(b"moov") < data.index(b"mdat")
-    start = data.index(b"mdat")
-    for length in (start, start + 8, start + 300, len(data) - 5, len(data) - 1):
-        (tmp_path / "cut.mp4").write_bytes(data[:length])
-        refusal(tmp_path / "cut.mp4")
-
-
-def test_sound_alone_is_refused(tmp_path: Path) -> None:
-    assert refusal(sound(tmp_path / "a.mp4")) == "no video stream"
-
-
-def test_text_called_mp4_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "a.mp4").write_text("<html>404 Not Found</html>\n" * 50)
-    assert "Invalid data" in refusal(tmp_path / "a.mp4")
-
-
-def test_a_missing_clip_is_refused(tmp_path: Path) -> None:
-    assert "No such file" in refusal(tmp_path / "a.mp4")
-
-
-def test_a_clip_that_changes_its_size_is_refused(tmp_path: Path) -> None:
-    parts = [clip(tmp_path / f"{width}.ts", 4, size=(width, 48)).read_bytes() for width in (64, 96)]
-    (tmp_path / "a.ts").write_bytes(b"".join(parts))
-    assert "same shape" in refusal(tmp_path / "a.ts")
-
-
-def test_the_limit_of_pixels_holds_for_clips(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(media, "MAX_PIXELS", 64 * 48 - 1)
-    assert "64x48 is more than 3071 pixels" in refusal(clip(tmp_path / "a.mp4", 2))
-
-
-@pytest.fixture
-def listener() -> Iterator[tuple[str, list[str]]]:
-    """An address on loopback, and what was asked of it."""
-    asked: list[str] = []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            self.send_response(404)
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}", asked
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-HLS = "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:3.0,\n{}\n#EXT-X-ENDLIST\n"
-CONCAT = "ffconcat version 1.0\nfile '{}'\n"
-
-
-@pytest.mark.parametrize("suffix", [".mp4", ".m3u8", ".ffconcat", ".ts"])
-@pytest.mark.parametrize("playlist", [HLS, CONCAT], ids=["m3u8", "ffconcat"])
-def test_a_playlist_is_not_followed(
-    tmp_path: Path, listener: tuple[str, list[str]], playlist: str, suffix: str
-) -> None:
-    address, asked = listener
-    secret = clip(tmp_path / "secret.ts", 3)
-    for target in (secret.name, str(secret), f"file:{secret}", f"{address}/a.ts"):
-        file = tmp_path / f"playlist{suffix}"
-        file.write_text(playlist.format(target))
-        refusal(file)
-    assert asked == []
-
-
-def test_an_address_is_no_clip(listener: tuple[str, list[str]]) -> None:
-    address, asked = listener
-    with pytest.raises(DataError, match="cannot be decoded"):
-        media.decode_video(Video(f"{address}/a.mp4", ""), 2)
-    assert asked == []

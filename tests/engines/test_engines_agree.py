@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from PIL import Image as pil
 
-from towereval.data.media import decode_video, image_file
+from towereval.data.media import image_file
+from towereval.data.video import decode_video
 from towereval.types import Decoding, Engine, Image, Model, Request, Response, Video
 
 pytestmark = pytest.mark.engine

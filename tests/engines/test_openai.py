@@ -17,7 +17,8 @@ from PIL import Image as pil
 
 from tests.chat_server import Asked, ChatServer, Reply, Script, completion, refusal
 from tests.test_cli import error_line, towereval
-from towereval.data.media import decode_video, image_file
+from towereval.data.media import image_file
+from towereval.data.video import decode_video
 from towereval.engines import openai
 from towereval.errors import EngineError, UsageError
 from towereval.store import Store

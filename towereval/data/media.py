@@ -1,7 +1,7 @@
 """Pictures and clips: known by the hash of their encoded bytes, decoded when an engine needs them.
 
 Decoding is safe: no network protocol, no other program, no picture of more than MAX_PIXELS, no
-half-read picture. A clip cut within a frame is refused; between two frames it is a shorter clip.
+half-read picture.
 """
 
 from __future__ import annotations
@@ -9,34 +9,25 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from towereval.data.video import Clip, decode_video
 from towereval.errors import DataError
 from towereval.types import Frame, Image, Video
 
 if TYPE_CHECKING:
-    import numpy
-    from numpy.typing import NDArray
     from PIL.Image import Image as Picture
 
-# Part of every request's key: moves when the same bytes would decode to other pixels or other
-# frames.
-DECODING = "rgb-exif-1"
+# Part of every request's key: moves when the same bytes would become other pixels, other frames or
+# other times, by what `decode_image` and `towereval.data.video` choose. The choices are: RGB, the
+# first picture of an animation, transparency dropped, 16 bits to 8, a camera's orientation applied
+# to pictures and clips; frames by np.linspace over the order shown, reduced to full HD; a clip's
+# rate as its frames show it.
+DECODING = "rgb-upright-2"
 MAX_PIXELS = 200_000_000
 # Pillow's formats but those that nobody keeps photographs in; for EPS it would run Ghostscript.
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM", "ICO")
-
-
-@dataclass(frozen=True, slots=True)
-class Clip:
-    """Sampled frames. Legend: T frames, H height, W width, C=3 colours."""
-
-    frames_THWC: NDArray[numpy.uint8]
-    indices: tuple[int, ...]
-    total: int
-    fps: float
 
 
 def cache_folder() -> Path:
@@ -131,93 +122,6 @@ def decode_frames(images: tuple[Image | Frame, ...], frame_size: int = 0) -> lis
             frame.thumbnail((frame_size, frame_size), pil.Resampling.BICUBIC)
         pictures.append(frame)
     return pictures
-
-
-def decode_video(video: Video, count: int) -> Clip:
-    """`count` frames at uniform distance, the first and the last included.
-
-    Source: np.linspace(0, n - 1, count) in their lmms-eval fork (arXiv 2510.21849, section 4).
-    Raises `DataError`.
-    """
-    try:
-        import av
-        import numpy
-    except ImportError as error:
-        from towereval.errors import MissingExtra
-
-        raise MissingExtra("av", "data") from error
-    try:
-        total, fps = _packets(video.source)
-        frames = _decode(video.source, uniform(total, count))
-        if frames.total != total:  # some codecs pack frames that are never shown
-            total = frames.total
-            frames = _decode(video.source, uniform(total, count))
-        indices = uniform(total, count)
-        if any(index not in frames.pictures for index in indices):
-            raise ValueError("it holds no frame")
-        frames_THWC = numpy.stack([frames.pictures[index] for index in indices])
-    except (av.FFmpegError, OSError, ValueError, IndexError) as error:
-        raise DataError(f"{video.source}: cannot be decoded: {error}") from error
-    return Clip(frames_THWC, indices, total, fps)
-
-
-def uniform(total: int, count: int) -> tuple[int, ...]:
-    """Indices of `count` frames out of `total`; a short clip repeats frames.
-
-    They are numpy's to the last bit: `index * (total - 1) / (count - 1)` now and then rounds to
-    another frame.
-    """
-    if count == 1 or total <= 1:
-        return (0,) * count
-    step = (total - 1) / (count - 1)
-    return (*(int(index * step) for index in range(count - 1)), total - 1)
-
-
-@dataclass(frozen=True, slots=True)
-class _Decoded:
-    pictures: dict[int, NDArray[numpy.uint8]]
-    total: int
-
-
-# A clip must not make FFmpeg open other files or addresses, as a playlist does: only formats that
-# hold their frames themselves are read.
-_SAFE = {
-    "protocol_whitelist": "file",
-    "format_whitelist": "mov,matroska,avi,mpegts,mpeg,flv,ogg,asf,gif",
-}
-
-
-def _packets(file: str) -> tuple[int, float]:
-    import av
-
-    with av.open(f"file:{file}", options=_SAFE) as container:
-        stream = _stream(container)
-        total = sum(1 for packet in container.demux(stream) if packet.size)
-        return total, float(stream.average_rate or 0.0)
-
-
-def _stream(container: Any) -> Any:
-    if not container.streams.video:
-        raise ValueError("no video stream")
-    stream = container.streams.video[0]
-    codec = stream.codec_context
-    if codec is None:  # PyAV would crash
-        raise ValueError("no codec for its video stream")
-    if codec.width * codec.height > MAX_PIXELS:
-        raise ValueError(f"{codec.width}x{codec.height} is more than {MAX_PIXELS} pixels")
-    return stream
-
-
-def _decode(file: str, wanted: tuple[int, ...]) -> _Decoded:
-    import av
-
-    pictures: dict[int, NDArray[numpy.uint8]] = {}
-    total = 0
-    with av.open(f"file:{file}", options=_SAFE) as container:
-        for total, frame in enumerate(container.decode(_stream(container)), start=1):
-            if total - 1 in wanted:
-                pictures[total - 1] = frame.to_ndarray(format="rgb24")
-    return _Decoded(pictures, total)
 
 
 def _sha256(file: Path) -> str:

@@ -12,7 +12,8 @@ from typing import Any
 
 from PIL.Image import Image as Picture
 
-from towereval.data.media import Clip, decode_frames, decode_video
+from towereval.data.media import decode_frames
+from towereval.data.video import Clip, decode_video
 from towereval.errors import DataError, ModelError
 from towereval.types import Checkpoint, Model, Rendered, Request, Response, Text
 
