@@ -17,6 +17,7 @@ from towereval.cli import (
     import_logs,
     leaderboard,
     listing,
+    plot,
     published,
     run,
     score,
@@ -39,6 +40,7 @@ app.command("baseline")(compare.baseline)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.command("published")(published.published)
 app.command("export")(export.export)
+app.add_typer(plot.app, name="plot")
 app.command("tasks")(listing.tasks)
 app.command("models")(listing.models)
 app.command("convert")(convert.convert)

@@ -1,0 +1,301 @@
+"""Bars with whiskers per language, and gains between two runs by language group; PNG and SVG.
+
+Needs matplotlib (extra `plots`). The same numbers give the same file.
+"""
+
+from __future__ import annotations
+
+import io
+import unicodedata
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from towereval.data.media import write_atomically
+from towereval.errors import MissingExtra, StoreError, UsageError
+from towereval.languages import LANGUAGES, expand
+from towereval.printable import visible
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Told apart by the colour-blind and in grey print.
+COLOURS = ("#2166ac", "#e08214", "#1b9e77", "#7b3294", "#b2182b", "#636363")
+_MEAN, _GAIN, _LOSS, _INK, _FAINT = "#123f6d", "#2166ac", "#b2182b", "#222222", "#6a6a6a"
+_GROUPS = ("core", "added", "unseen")
+_HEADINGS = {
+    "core": "Core languages",
+    "added": "Added languages",
+    "unseen": "Unseen languages",
+    "other": "Other languages",
+}
+# Inches: so wide fits a page, so high a row that 40 languages stay legible.
+_WIDTH, _ROW = 7.2, 0.22
+# How many narrow characters of the title fit into the width, and of smaller texts.
+_FIT, _FIT_SMALL = 66, 92
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One language's value in the metric's unit; `low` and `high` are None without an interval."""
+
+    language: str
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One run's bars; language "*" is its macro mean."""
+
+    label: str
+    bars: tuple[Bar, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """Candidate less base in one language, in points of 100."""
+
+    language: str
+    points: float
+    low: float | None
+    high: float | None
+
+
+def draw_languages(series: Sequence[Series], title: str, metric: str, scale: float) -> Figure:
+    """One bar a run and language, best first by the first run, the macro mean on top.
+
+    `scale` is the metric's best value. Raises `UsageError` for more runs than can be told apart.
+    """
+    if not 1 <= len(series) <= len(COLOURS):
+        raise UsageError(f"a plot shows 1 to {len(COLOURS)} runs, found {len(series)}")
+    order = _order(series)
+    if not order:
+        raise UsageError(f"{title}: no language has a value to draw")
+    step = max(1.0, 0.55 * len(series) + 0.25)
+    figure, axes = _canvas(len(order) * step, title, f"{metric}, 95% intervals")
+    highest = max(bar.high or bar.value for each in series for bar in each.bars)
+    alone = len(series) == 1
+    for number, each in enumerate(series):
+        found = {bar.language: bar for bar in each.bars}
+        for row, language in enumerate(order):
+            if bar := found.get(language):
+                offset = (number - (len(series) - 1) / 2) * 0.55
+                colour = _MEAN if alone and language == "*" else COLOURS[number]
+                _bar(axes, row * step + offset, bar, colour, f"{number}-{row}")
+                if alone:
+                    _value(axes, row, bar, decimals=1 if scale > 1 else 3)
+    axes.set_yticks([row * step for row in range(len(order))], map(language_name, order))
+    axes.set_ylim((len(order) - 1) * step + 0.6 * step, -0.6 * step)
+    axes.set_xlim(0, min(scale, highest) * (1.24 if alone else 1.04))
+    axes.set_xticks([tick for tick in axes.get_xticks() if 0 <= tick <= scale])
+    if "*" in order and len(order) > 1:
+        axes.axhline(0.5 * step, color="#bbbbbb", linewidth=0.8)
+    if not alone:
+        _legend(figure, [each.label for each in series])
+    return figure
+
+
+def draw_gains(gains: Sequence[Gain], title: str, metric: str) -> Figure:
+    """Gain per language by group, largest first, as figure 3 of TowerVision (arXiv 2510.21849).
+
+    Each group opens with its unweighted mean. Bars whose interval holds zero are pale.
+    """
+    sections = _sections(gains)
+    if not sections:
+        raise UsageError(f"{title}: no language to draw a gain of")
+    rows = sum(len(members) for members in sections.values()) + 1.9 * len(sections)
+    figure, axes = _canvas(rows, title, f"gain in points of {metric}, 95% intervals")
+    place, ticks, names = 0.0, [], []
+    ends = [end for gain in gains for end in (gain.points, gain.low or 0.0, gain.high or 0.0)]
+    low, high = min([*ends, -1.0]), max([*ends, 1.0])
+    right = high + 0.17 * (high - low)
+    for number, (group, members) in enumerate(sections.items()):
+        mean = sum(gain.points for gain in members) / len(members)
+        place += 0.9 if number else 0.0
+        whole = Gain(f"{_HEADINGS[group]}, mean of {len(members)}", mean, None, None)
+        for row, gain in enumerate((whole, *members)):
+            _gain(axes, place, gain, right, f"{group}-{row}", mean=row == 0)
+            ticks.append(place)
+            names.append(gain.language if row == 0 else language_name(gain.language))
+            place += 1
+    axes.set_yticks(ticks, names)
+    for label, name in zip(axes.get_yticklabels(), names, strict=True):
+        label.set_fontweight("bold" if ", mean of " in name else "normal")
+    axes.set_ylim(place - 0.4, -0.7)
+    axes.set_xlim(low - 0.04 * (high - low), right)
+    axes.set_xticks([tick for tick in axes.get_xticks() if low <= tick <= high])
+    axes.axvline(0, color=_INK, linewidth=0.8)
+    return figure
+
+
+def save(figure: Figure, file: Path) -> None:
+    """Raises `UsageError` for an ending other than .png and .svg, and `StoreError`."""
+    import matplotlib
+    from matplotlib.text import Text
+
+    form = file.suffix.lower().removeprefix(".")
+    if form not in ("png", "svg"):
+        raise UsageError(f"{file}: a plot is a .png or an .svg")
+    texts: list[Any] = figure.findobj(Text)
+    for text in texts:
+        text.set_parse_math(False)  # a dollar in a model's name is no formula
+    families, missing = _families({char for text in texts for char in text.get_text()})
+    if form == "png":
+        for text in texts:
+            drawn = "".join(_drawn(char, missing) for char in text.get_text())
+            text.set_text(_fit(drawn, _FIT if text.get_fontsize() > 10 else _FIT_SMALL))
+    options = {"svg.fonttype": "none", "svg.hashsalt": "towereval"}
+    stream = io.BytesIO()
+    with matplotlib.rc_context(options), warnings.catch_warnings():
+        # An SVG keeps its texts: who opens it has other fonts than this machine.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
+        for text in texts:
+            text.set_fontfamily([*families, "sans-serif"])
+        no_date = {"Date": None} if form == "svg" else {"Software": None}
+        figure.savefig(stream, format=form, dpi=200, metadata=no_date, facecolor="white")
+    try:
+        write_atomically(file, stream.getvalue())
+    except OSError as error:
+        raise StoreError(f"{file}: cannot be written: {error}") from error
+
+
+def language_name(code: str) -> str:
+    """In English and Latin letters, with the code: fonts for all scripts are rarely at hand."""
+    if code == "*":
+        return "macro mean"
+    known = LANGUAGES.get(code)
+    # A code is ASCII; one that is not is somebody's mistake, and is shown as such.
+    return f"{known.english} ({code})" if known else visible(ascii(code)[1:-1], 30)
+
+
+def group_of(code: str) -> str:
+    """TowerVision's group of a language, "other" for what it neither knows nor tests."""
+    return next((group for group in _GROUPS if code in expand((group,))), "other")
+
+
+def _order(series: Sequence[Series]) -> list[str]:
+    first = {bar.language: bar.value for bar in series[0].bars}
+    languages = dict.fromkeys(bar.language for each in series for bar in each.bars)
+    return sorted(languages, key=lambda code: (code != "*", -first.get(code, -1.0), code))
+
+
+def _sections(gains: Iterable[Gain]) -> dict[str, list[Gain]]:
+    found: dict[str, list[Gain]] = {group: [] for group in (*_GROUPS, "other")}
+    for gain in gains:
+        if gain.language != "*":
+            found[group_of(gain.language)].append(gain)
+    return {
+        group: sorted(members, key=lambda gain: (-gain.points, gain.language))
+        for group, members in found.items()
+        if members
+    }
+
+
+def _canvas(rows: float, title: str, subtitle: str) -> tuple[Figure, Axes]:
+    """Axes of so many rows under a title, as high as they need."""
+    try:
+        from matplotlib.figure import Figure
+        from matplotlib.layout_engine import ConstrainedLayoutEngine
+    except ImportError as error:
+        raise MissingExtra("matplotlib", "plots") from error
+    height = 1.1 + _ROW * rows
+    layout = ConstrainedLayoutEngine(rect=(0, 0, 1, 1 - 0.5 / height))
+    figure = Figure(figsize=(_WIDTH, height), layout=layout)
+    top = {"va": "top", "color": _INK}
+    figure.text(0.012, 1 - 0.09 / height, _fit(title), top, fontsize=11, fontweight="bold")
+    figure.text(0.012, 1 - 0.32 / height, _fit(subtitle, _FIT_SMALL), top, fontsize=8.5)
+    axes = figure.subplots()
+    axes.tick_params(axis="y", length=0, labelsize=8.5, labelcolor=_INK)
+    axes.tick_params(axis="x", length=0, labelsize=8, labelcolor=_FAINT)
+    axes.grid(axis="x", color="#e6e6e6", linewidth=0.8)
+    axes.set_axisbelow(True)
+    for side in ("top", "right", "bottom", "left"):
+        axes.spines[side].set_visible(False)
+    return figure, axes
+
+
+def _bar(axes: Axes, place: float, bar: Bar, colour: str, name: str) -> None:
+    (drawn,) = axes.barh(place, bar.value, height=0.52, color=colour)
+    drawn.set_gid(f"bar-{name}")
+    _whisker(axes, place, bar.low, bar.high, name)
+
+
+def _value(axes: Axes, place: float, bar: Bar, decimals: int) -> None:
+    label = f"  {bar.value:.{decimals}f}   n {bar.n}"
+    axes.text(max(bar.value, bar.high or 0), place, label, va="center", fontsize=7.5, color=_FAINT)
+
+
+def _gain(axes: Axes, place: float, gain: Gain, right: float, name: str, *, mean: bool) -> None:
+    sure = gain.low is None or gain.high is None or gain.low > 0 or gain.high < 0
+    colour = _GAIN if gain.points >= 0 else _LOSS
+    (drawn,) = axes.barh(place, gain.points, height=0.62, color=colour, alpha=1 if sure else 0.42)
+    drawn.set_gid(f"gain-{name}")
+    _whisker(axes, place, gain.low, gain.high, name)
+    axes.text(
+        *(right, place, f"{gain.points:+.1f}".replace("-", "\N{MINUS SIGN}")),
+        ha="right",
+        va="center",
+        fontsize=7.5,
+        color=_INK if mean else _FAINT,
+        fontweight="bold" if mean else "normal",
+    )
+
+
+def _whisker(axes: Axes, place: float, low: float | None, high: float | None, name: str) -> None:
+    if low is None or high is None:
+        return
+    (line,) = axes.plot([low, high], [place, place], color=_INK, linewidth=1, marker="|", ms=4)
+    line.set_gid(f"whisker-{name}")
+
+
+def _legend(figure: Figure, labels: Sequence[str]) -> None:
+    from matplotlib.patches import Patch
+
+    patches: list[Any] = [
+        Patch(color=colour, label=_fit(label))
+        for label, colour in zip(labels, COLOURS, strict=False)
+    ]
+    figure.legend(handles=patches, loc="outside lower left", frameon=False, fontsize=8)
+
+
+def _families(chars: set[str]) -> tuple[list[str], set[str]]:
+    """Fonts of this machine that have the characters, and those that none has."""
+    from matplotlib import font_manager, ft2font
+
+    def lacks(path: str) -> set[str]:
+        known = ft2font.FT2Font(path).get_charmap()
+        return {char for char in missing if ord(char) not in known}
+
+    families = ["DejaVu Sans"]  # comes with matplotlib
+    missing = {char for char in chars if char.isprintable()}
+    missing = lacks(font_manager.findfont(families[0]))
+    for entry in sorted(font_manager.fontManager.ttflist, key=lambda entry: entry.fname):
+        if not missing:
+            break
+        if entry.name.startswith("Last Resort") or entry.style != "normal" or entry.weight != 400:
+            continue
+        if (left := lacks(entry.fname)) != missing:
+            families.append(entry.name)
+            missing = left
+    return families, missing
+
+
+def _fit(text: str, places: int = _FIT) -> str:
+    """The text in one line of the plot's width; Chinese takes two places a character."""
+    shown, width = "", 0
+    for char in visible(text, 2 * places):
+        width += 2 if unicodedata.east_asian_width(char) in "WF" else 1
+        if width >= places:
+            return f"{shown}…"
+        shown += char
+    return shown
+
+
+def _drawn(char: str, missing: set[str]) -> str:
+    return f"\\u{ord(char):04x}" if char in missing else char
