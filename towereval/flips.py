@@ -21,7 +21,7 @@ from towereval.influence import Codes, Floats, values_of
 from towereval.types import Metric
 
 FLIPS = 10_000
-_MOST_BITS = 4_000_000  # clusters x flips that are held at a time
+MOST_BITS = 4_000_000  # clusters x flips that are held at a time
 # Sums in single precision, and BLAS orders, move a distance by less.
 TIE = 1e-5
 
@@ -75,7 +75,7 @@ def _drawn(
         [_sums(cell.cluster_R, d, code_C) for cell, d in zip(cells, differences, strict=True)], 1
     ).astype(np.float32)
     ends = np.cumsum([d.shape[1] for d in differences])
-    size = max(1, _MOST_BITS // len(code_C))
+    size = max(1, MOST_BITS // len(code_C))
     for first in range(0, flips, size):
         rows = min(size, flips - first)
         bytes_BC = rng.integers(0, 256, (rows, (len(code_C) + 7) // 8), dtype=np.uint8)

@@ -121,8 +121,9 @@ def _with_means(contrasts: Sequence[Contrast], drawn_BH: Floats) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class _Measured:
-    """A difference before it is tested; `centre` and `variance` are in units of the scale.
+    """A difference before it is tested; `centre` and variances are in units of the scale.
 
+    `variance` is nan without an interval; `made_up` is the made-up samples' part of it.
     `per_sample`: the variance under flips over the mean square of a sample's difference, 0 where
     the value is no mean of scores.
     """
@@ -131,7 +132,8 @@ class _Measured:
     candidate: float
     delta: float
     centre: float
-    variance: float | None
+    variance: float
+    made_up: float
     freedom: float
     scale: float
     n: int
@@ -142,7 +144,7 @@ class _Measured:
     def limits(self, alpha: float) -> tuple[float | None, float | None, float | None]:
         from scipy import special
 
-        if self.variance is None:
+        if math.isnan(self.variance):
             return None, None, None
         error, most = math.sqrt(self.variance), self.scale
         half = error * float(special.stdtrit(self.freedom, (1 + LEVEL) / 2))
@@ -181,7 +183,7 @@ def _measured(contrast: Contrast) -> Iterator[_Measured]:
     found = [_language(cell, piece) for cell, piece in zip(cells, pieces, strict=True)]
     yield from found
     if len(found) > 1:
-        yield _mean(cells, found, [piece for piece in pieces if piece is not None])
+        yield _mean(cells, found, pieces)
 
 
 def _deleted(cells: Sequence[Cell]) -> list[Deleted | None]:
@@ -214,69 +216,67 @@ def _language(cell: Cell, piece: Deleted | None) -> _Measured:
         float(values_of(cell.metric, values_RK.sum(0, keepdims=True), count_1)[0])
         for values_RK in (cell.base_RK, cell.candidate_RK)
     )
-    delta = candidate - base
-    difference_RK = cell.candidate_RK - cell.base_RK
-    discordant = np.unique(cell.cluster_R[difference_RK.any(1)]).size
-    shrink, variance, freedom = n / (n + 2), None, math.nan
+    difference_RK = (cell.candidate_RK - cell.base_RK) / scale
+    cluster_G, place_R = np.unique(cell.cluster_R, return_inverse=True)
+    discordant = np.unique(place_R[difference_RK.any(1)]).size
+    delta, shrink = (candidate - base) / scale, n / (n + 2)
+    variance = made_up = freedom = math.nan
     if piece is not None:
         spread = joined([piece])
-        made_up = 2 * (1 + (delta / scale) ** 2) / n**2
-        variance = shrink**2 * (float(spread.joint) / scale**2 + made_up)
-        freedom = 1 / float(spread.noise_LL[0, 0])
+        own, freedom = spread.joint / scale**2, 1 / float(spread.noise_LL[0, 0])
+        # A made-up sample of a mean disagrees by the whole scale, that of another metric as much as
+        # those do that disagree.
+        moved = own * n**2 / discordant if discordant and not cell.metric.mean else 1 + delta**2
+        made_up = shrink**2 * 2 * moved / n**2
+        variance = shrink**2 * own + made_up
     # The variance under flips is per_sample x (mean square of a sample's difference).
-    square = float(np.square(difference_RK[:, 0] / scale).mean()) if cell.metric.mean else 0.0
-    sums = np.bincount(np.unique(cell.cluster_R, return_inverse=True)[1], difference_RK[:, 0])
-    per_sample = float(np.square(sums / scale).sum()) / n**2 / square if square > 0 else 0.0
-    clusters = np.unique(cell.cluster_R).size
-    centre = shrink * delta / scale
+    square = float(np.square(difference_RK[:, 0]).sum()) if cell.metric.mean else 0.0
+    sum_G = np.bincount(place_R, difference_RK[:, 0])
     return _Measured(
-        base,
-        candidate,
-        delta,
-        centre,
-        variance,
-        freedom,
-        scale,
-        n,
-        clusters,
-        discordant,
-        per_sample,
+        *(base, candidate, candidate - base),
+        centre=shrink * delta,
+        variance=variance,
+        made_up=made_up,
+        freedom=freedom,
+        scale=scale,
+        n=n,
+        clusters=len(cluster_G),
+        discordant=discordant,
+        per_sample=float(np.square(sum_G).sum()) / square / n if square > 0 else 0.0,
     )
 
 
 def _mean(
-    cells: Sequence[Cell], found: Sequence[_Measured], pieces: Sequence[Deleted]
+    cells: Sequence[Cell], found: Sequence[_Measured], pieces: Sequence[Deleted | None]
 ) -> _Measured:
     base, candidate = (
         math.fsum(getattr(each, name) for each in found) / len(found)
         for name in ("base", "candidate")
     )
-    scale, variance, freedom = found[0].scale, None, math.nan
-    variances = [each.variance for each in found if each.variance is not None]
-    if len(variances) == len(found):
-        shrink = [each.rows / (each.rows + 2) for each in pieces]
-        spread = joined(
-            [
-                replace(each, parts_G=each.parts_G * s)
-                for each, s in zip(pieces, shrink, strict=True)
-            ]
-        )
-        variance_L = np.array(variances)
-        made_up = float(variance_L.sum()) - float(spread.variance_L.sum()) / scale**2
-        variance = float(spread.joint) / scale**2 + made_up / len(found) ** 2
-        freedom = float(variance_L.sum()) ** 2 / float(variance_L @ spread.noise_LL @ variance_L)
     cluster_R = np.concatenate([cell.cluster_R for cell in cells])
     differs_R = np.concatenate([(cell.candidate_RK != cell.base_RK).any(1) for cell in cells])
+    clusters, scale = np.unique(cluster_R).size, found[0].scale
+    variance = made_up = freedom = math.nan
+    whole = [piece for piece in pieces if piece is not None]
+    if len(whole) == len(found):
+        spread = joined(
+            [replace(each, parts_G=each.parts_G * each.rows / (each.rows + 2)) for each in whole]
+        )
+        # The made-up samples are in as many languages as a cluster is.
+        shared = sum(each.clusters for each in found) / clusters
+        made_up = shared * sum(each.made_up for each in found) / len(found) ** 2
+        variance = spread.joint / scale**2 + made_up
+        variance_L = np.array([each.variance for each in found])
+        freedom = float(variance_L.sum()) ** 2 / float(variance_L @ spread.noise_LL @ variance_L)
     return _Measured(
-        base=base,
-        candidate=candidate,
-        delta=candidate - base,
+        *(base, candidate, candidate - base),
         centre=math.fsum(each.centre for each in found) / len(found),
         variance=variance,
+        made_up=made_up,
         freedom=freedom,
         scale=scale,
         n=sum(each.n for each in found),
-        clusters=np.unique(cluster_R).size,
+        clusters=clusters,
         discordant=np.unique(cluster_R[differs_R]).size,
         per_sample=0.0,
     )

@@ -1,4 +1,7 @@
-"""`towereval compare` and `towereval baseline`: a gate between two runs."""
+"""`towereval compare` and `towereval baseline`: a gate between two runs.
+
+Exit status: 0 pass, 1 regression, 2 cannot be paired, 3 inconclusive, 4 a run is incomplete.
+"""
 
 from __future__ import annotations
 
@@ -34,10 +37,7 @@ def compare(
     metrics: Annotated[str, typer.Option(help="Gate these instead of each task's first.")] = "",
     format: Annotated[Format, typer.Option(help="How the report is written.")] = Format.TABLE,  # noqa: A002
 ) -> None:
-    """Say whether a run is worse than another on the same samples.
-
-    Exit status: 0 pass, 1 regression, 2 cannot be paired, 3 inconclusive, 4 a run is incomplete.
-    """
+    """Judge a run against another: exit 0 pass, 1 regression, 3 inconclusive."""
     from towereval import verdicts
     from towereval.compare import Settings
     from towereval.compare import compare as compare_runs
@@ -62,9 +62,9 @@ def compare(
 
 def baseline(
     run: Annotated[Path, typer.Argument(help="A run's folder.")],
-    file: Annotated[Path, typer.Argument(help="Where to write; JSON.")],
+    file: Annotated[Path, typer.Argument(help="Where to write it, as JSON.")],
 ) -> None:
-    """Write what `compare` needs of a run into one small file: numbers and ids, no texts."""
+    """Write what `compare` needs of a run into one small file without texts."""
     from towereval.measured import write_baseline
 
     write_baseline(run, file)
