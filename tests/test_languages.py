@@ -8,7 +8,7 @@ import pytest
 
 from towereval import plugins
 from towereval.errors import UnknownName
-from towereval.languages import GROUPS, LANGUAGES, expand, select
+from towereval.languages import GROUPS, LANGUAGES, TIERS, expand, select
 
 OFFERED = ("fr", "de", "zh-Hant", "en", "is")
 
@@ -101,3 +101,9 @@ def test_a_group_reaches_benchmarks_that_do_not_tell_varieties_apart() -> None:
     assert select(["added"], ("cs", "no", "da")) == ("cs", "no")
     assert select(["tower20"], ("pt", "zh-Hans", "fi")) == ("pt", "zh-Hans")
     assert select(["zh-Hans"], ("zh-Hans", "zh")) == ("zh-Hans",)
+
+
+def test_a_language_is_in_one_tier() -> None:
+    codes = [code for members in TIERS.values() for code in members]
+    assert len(codes) == len(set(codes))
+    assert {code for code in LANGUAGES if code != "und"} <= set(codes)

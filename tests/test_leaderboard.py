@@ -15,7 +15,8 @@ import pytest
 from tests.test_cli import error_line, towereval
 from tests.test_replay import record, replayed, right
 from towereval.errors import StoreError, UsageError
-from towereval.leaderboard.build import Board, build
+from towereval.leaderboard.build import Board, build, origin
+from towereval.leaderboard.publish import Publication, publish_board
 from towereval.run import run
 from towereval.types import Result
 
@@ -44,9 +45,11 @@ def finished(
     run_id: str,
     *rows: Mapping[str, Any],
     created: str = "2026-01-01T00:00:00+00:00",
+    started: str = "",
     limit: int | None = None,
+    engine: str = "vllm",
 ) -> Path:
-    """A run's folder with rows that differ from `ROW` in what is given."""
+    """A run's folder with rows that differ from `ROW` in what is given; started when created."""
     folder = results / model.replace("/", "--") / run_id
     folder.mkdir(parents=True)
     content = {
@@ -54,11 +57,22 @@ def finished(
         "run_id": run_id,
         "model": model,
         "created": created,
-        "results": [asdict(replace(ROW, run_id=run_id, **row)) for row in rows or ({},)],
+        "results": [asdict(_row(run_id, row)) for row in rows or ({},)],
     }
     (folder / "results.json").write_text(json.dumps(content))
-    (folder / "manifest.json").write_text(json.dumps({"schema": 1, "limit": limit}))
+    manifest = {"schema": 1, "model": model, "run_id": run_id, "limit": limit, "engine": engine}
+    manifest["started"] = started or created
+    (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder
+
+
+def _row(run_id: str, changes: Mapping[str, Any]) -> Result:
+    row = replace(ROW, run_id=run_id, **changes)
+    if "value" not in changes or "ci_low" in changes:
+        return row
+    if row.value is None:
+        return replace(row, ci_low=None, ci_high=None)
+    return replace(row, ci_low=row.value - 0.1, ci_high=row.value + 0.1)
 
 
 def cells(board: Board) -> list[dict[str, float | None]]:
@@ -127,6 +141,43 @@ def test_the_newest_run_speaks_and_the_older_is_named(tmp_path: Path, newer: str
     assert board.notices == (f"a: {newer} replaces {older}",)
 
 
+def test_scoring_an_old_run_again_does_not_make_it_the_newest(tmp_path: Path) -> None:
+    may, june, july = (f"2026-0{month}-01T00:00:00+00:00" for month in (5, 6, 7))
+    finished(tmp_path, "a", "r1", {"value": 0.1}, started=may, created=july)
+    finished(tmp_path, "a", "r2", {"value": 0.9}, started=june, created=june)
+    board = build(tmp_path)
+    assert cells(board) == [{"a": 0.9}]
+    assert board.notices == ("a: r2 replaces r1",)
+
+
+def test_times_are_compared_across_offsets(tmp_path: Path) -> None:
+    finished(tmp_path, "a", "r1", {"value": 0.1}, started="2026-05-01T10:00:00+00:00")
+    finished(tmp_path, "a", "r2", {"value": 0.9}, started="2026-05-01T11:00:00+02:00")
+    assert cells(build(tmp_path)) == [{"a": 0.1}]
+
+
+def test_a_run_without_a_number_does_not_replace_one(tmp_path: Path) -> None:
+    finished(tmp_path, "a", "r1", {"value": 0.1})
+    finished(
+        *(tmp_path, "a", "r2", {"value": None, "n": 0, "note": "unscored: no judge"}),
+        created="2026-02-01T00:00:00+00:00",
+    )
+    board = build(tmp_path)
+    assert cells(board) == [{"a": 0.1}]
+    assert board.notices == (
+        "a: r2 has no accuracy of ocrbench (unscored: no judge): r1's is kept",
+    )
+
+
+@pytest.mark.parametrize(
+    ("engine", "told"),
+    [("vllm", "measured"), ("replay", "replayed"), ("lmms-eval logs", "imported")],
+)
+def test_a_run_that_did_not_ask_its_model_is_marked(tmp_path: Path, engine: str, told: str) -> None:
+    finished(tmp_path, "a", "r1", engine=engine)
+    assert [origin(run) for run in build(tmp_path).runs.values()] == [told]
+
+
 def test_a_newer_run_of_other_languages_leaves_the_rest(tmp_path: Path) -> None:
     both = ({"language": "de", "value": 0.1}, {"language": "en", "value": 0.2})
     finished(tmp_path, "a", "r1", *both)
@@ -179,6 +230,44 @@ def test_a_torn_run_is_named(tmp_path: Path, name: str, content: str | None, mes
     assert "b/r2" in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"ci_low": 0.55}, r"row 1: the value 0\.5 is not within 0\.55 to 0\.6"),
+        ({"ci_high": None}, "half an interval"),
+        ({"value": None}, "an interval without a value"),
+        ({"n": 0}, r"a value of 0\.5 from no sample"),
+        ({"run_id": "r9"}, "it is of run 'r9'"),
+        ({"n": "many"}, "n must be a count"),
+    ],
+)
+def test_a_row_that_no_scoring_gives_is_refused(
+    tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    file = finished(tmp_path, "a", "r1") / "results.json"
+    content = json.loads(file.read_text())
+    content["results"][0] |= changes
+    file.write_text(json.dumps(content))
+    with pytest.raises(StoreError, match=message):
+        build(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["model", "run_id"])
+def test_results_that_were_put_into_another_run_are_refused(tmp_path: Path, name: str) -> None:
+    file = finished(tmp_path, "a", "r1") / "manifest.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), name: "b"}))
+    with pytest.raises(StoreError, match=f"{name} is .* manifest.json says 'b'"):
+        build(tmp_path)
+
+
+@pytest.mark.parametrize("time", [None, "yesterday", "2026-01-01T00:00:00", 5])
+def test_a_run_without_a_time_is_refused(tmp_path: Path, time: object) -> None:
+    file = finished(tmp_path, "a", "r1") / "manifest.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "started": time}))
+    with pytest.raises(StoreError, match="no time at which it was started"):
+        build(tmp_path)
+
+
 # --- order ---
 
 MANY = [
@@ -222,25 +311,10 @@ def test_lines_of_one_group_are_the_whole_first(tmp_path: Path) -> None:
 # --- the file ---
 
 
-def test_the_file_holds_every_row_with_its_model(tmp_path: Path) -> None:
-    finished(tmp_path, "a", "r1", {"value": None, "ci_low": None, "ci_high": None, "n": 0})
-    finished(tmp_path, "org/b", "r2", {"value": 0.25}, {"group": "Straßen"})
-    build(tmp_path).write(tmp_path / "board")
-    content = json.loads((tmp_path / "board" / "leaderboard.json").read_text(encoding="utf-8"))
-    assert (content["schema"], content["models"]) == (1, ["a", "org/b"])
-    assert [(row["model"], row["value"], row["group"]) for row in content["results"]] == [
-        ("a", None, ""),
-        ("org/b", 0.25, ""),
-        ("org/b", 0.5, "Straßen"),
-    ]
-    fields = {"model", *asdict(ROW)}
-    assert all(set(row) == fields for row in content["results"])
-    assert {row["run_id"] for row in content["results"]} == {"r1", "r2"}
-
-
 def test_a_board_is_not_read_as_a_run(tmp_path: Path) -> None:
     finished(tmp_path, "a", "r1")
-    build(tmp_path).write(tmp_path)
+    publish_board(build(tmp_path), tmp_path, lambda _: None, Publication())
+    assert (tmp_path / "leaderboard.json").is_file()
     assert cells(build(tmp_path)) == [{"a": 0.5}]
 
 
@@ -258,12 +332,13 @@ def test_runs_become_a_board_by_the_command(tmp_path: Path) -> None:
     *line, good, mixed = first.split()
     assert line == ["multi30k@towervision", "(sample)", "bleu", "cs"]
     assert float(mixed) < float(good) == 100.0
-    assert done.stderr.splitlines()[-1] == "leaderboard/leaderboard.json"
+    assert done.stderr.splitlines()[-1] == "leaderboard/index.html"
     content = json.loads((tmp_path / "leaderboard" / "leaderboard.json").read_text())
-    assert content["models"] == ["good", "mixed"]
-    best = [row for row in content["results"] if row["model"] == "good" and row["n"]]
+    assert [model["name"] for model in content["models"]] == ["good", "mixed"]
+    assert {run["origin"] for model in content["models"] for run in model["runs"]} == {"replayed"}
+    best = [line["value"][0] for line in content["lines"] if line["n"][0]]
     assert len(best) > 8
-    assert all(row["value"] in (1.0, pytest.approx(100.0)) for row in best)
+    assert all(value in (1.0, 100.0) for value in best)
     done = towereval("leaderboard", "--format", "markdown", cwd=tmp_path)
     header, rule, first, *_ = done.stdout.splitlines()
     assert header == "| task | metric | language | good | mixed |"
@@ -284,4 +359,4 @@ def test_the_command_without_a_finished_run_has_status_2(tmp_path: Path) -> None
 def test_a_board_that_cannot_be_written_is_a_store_error(tmp_path: Path) -> None:
     file = finished(tmp_path, "a", "r1") / "results.json"
     with pytest.raises(StoreError, match=r"leaderboard\.json: cannot be written"):
-        build(tmp_path).write(file)
+        publish_board(build(tmp_path), file, lambda _: None, Publication())

@@ -71,6 +71,19 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
 }
 
+# How many resources a language has, from T1 to T5: the classes of Joshi et al. 2020
+# (https://doi.org/10.18653/v1/2020.acl-main.560) that Centurio (arXiv 2501.05122) averages over.
+# Centurio prints how many there are, not which: the membership is reconstructed.
+_TIERS = {
+    "T5": "ar de en es fr ja zh zh-Hans zh-Hant",
+    "T4": "nl ko it pt pt-BR pt-PT ru pl tr fa hi cs hu vi sv fi hr sr ca eu",
+    "T3": "id uk bn he el bg da ro th ms ta sk sl lt lv et ur af ceb kk be ka gl bs uz la tl",
+    "T2": "am ga ha is lo mr mt pa sa sw ti tn wo xh yo zu ht",
+    "T1": "as az bm bo cy eo gd ig jv ki km lb ln mi my nb nn no oc qu sc sd sg si sm so sq ss te"
+    " tpi ts tw war",
+}
+TIERS = {tier: tuple(codes.split()) for tier, codes in _TIERS.items()}
+
 
 # A benchmark that does not tell a language's varieties apart is meant by a group that does.
 PLAIN = {"zh-Hans": "zh", "zh-Hant": "zh", "pt-PT": "pt", "pt-BR": "pt", "nb": "no", "nn": "no"}

@@ -9,6 +9,7 @@ import time
 import warnings
 from collections.abc import Iterable, Sequence
 from itertools import groupby
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -17,7 +18,7 @@ from towereval.types import Result
 
 
 class Progress:
-    """A `run.Listener`: one line, rewritten, in a terminal; one in ten seconds in a log."""
+    """A `progress.Listener`: one line, rewritten, in a terminal; one in ten seconds in a log."""
 
     def __init__(self) -> None:
         self.terminal = sys.stderr.isatty()
@@ -68,7 +69,7 @@ def show_results(results: Sequence[Result]) -> None:
     table = Table(box=None, pad_edge=False)
     for name in ("task", "metric", "language"):
         table.add_column(name)
-    for name in ("score", "95% interval", "n", "failed", "unscored"):
+    for name in ("score", "±", "95% interval", "n", "failed", "unscored"):
         table.add_column(name, justify="right")
     whole = [result for result in results if not result.group]
     for _, rows in groupby(whole, key=lambda r: (r.task, r.metric)):
@@ -78,6 +79,7 @@ def show_results(results: Sequence[Result]) -> None:
                 *head,
                 "macro mean" if row.language == "*" else row.language,
                 number(row.value, row),
+                half_width(row),
                 interval(row),
                 str(row.n),
                 f"[red]{row.n_failed}[/]" if row.n_failed else "0",
@@ -102,10 +104,27 @@ def number(value: float | None, row: Result) -> str:
     return f"{value:.1f}" if row.metric in ("bleu", "chrf", "chrf_pp") else f"{value:.3f}"
 
 
+def half_width(row: Result) -> str:
+    """Half of the interval, which need not lie evenly around the value."""
+    if row.ci_low is None or row.ci_high is None:
+        return "-"
+    return f"±{number((row.ci_high - row.ci_low) / 2, row)}"
+
+
 def interval(row: Result) -> str:
     if row.ci_low is None or row.ci_high is None:
         return "-"
     return f"{number(row.ci_low, row)} to {number(row.ci_high, row)}"
+
+
+def write_report(folder: Path) -> None:
+    """`report.html` of a run whose results are written: they are never lost to a fault in it."""
+    from towereval.leaderboard import publish
+
+    try:
+        publish.write_report(folder)
+    except Exception as error:  # noqa: BLE001 the run itself is done and told
+        print(f"note: no report.html: {type(error).__name__}: {error}", file=sys.stderr)
 
 
 def show_failures(failures: Iterable[tuple[str, int]]) -> None:

@@ -28,11 +28,12 @@ def lmms_eval(
 ) -> None:
     """Score lmms-eval's sample logs with our metrics."""
     from towereval.bridges.lmms_eval import import_logs
-    from towereval.cli.console import show_failures, show_results
+    from towereval.cli.console import show_failures, show_results, write_report
 
     imported = import_logs(folder, model=model, output=output)
     show_results(imported.outcome.results)
     show_failures(imported.outcome.failures)
+    write_report(imported.outcome.folder)
     for notice in imported.notices:
         print(f"note: {notice}", file=sys.stderr)
     agree = _show_verification(imported) if verify else True

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from towereval.cli import options
+from towereval.errors import UnknownName, UsageError
+
 if TYPE_CHECKING:
     from towereval.leaderboard.build import Board
+    from towereval.leaderboard.document import Card
+    from towereval.leaderboard.table import Measure
+    from towereval.types import Metric
 
 FOLDER = Path("leaderboard")
 
@@ -23,33 +30,103 @@ class Format(StrEnum):
 
 def leaderboard(
     results: Annotated[Path, typer.Argument(help="Where runs are kept.")] = Path("results"),
-    output: Annotated[Path, typer.Option(help="Folder for leaderboard.json.")] = FOLDER,
+    output: Annotated[Path, typer.Option(help="Folder for index.html and its files.")] = FOLDER,
     format: Annotated[Format, typer.Option(help="Markdown has the intervals.")] = Format.TABLE,  # noqa: A002
+    title: Annotated[str, typer.Option(help="The page's title.")] = "",
+    models: Annotated[Path | None, typer.Option(help="Sizes and licences in a TOML file.")] = None,
+    samples: Annotated[int, typer.Option(help="Samples a cell shows; 0: none.")] = 5,
+    samples_of: Annotated[str, typer.Option(help="Only these models' samples, as a,b.")] = "",
+    pictures: Annotated[bool, typer.Option(help="Reduced pictures beside the samples.")] = True,
 ) -> None:
-    """Put all runs into leaderboard.json and show them side by side."""
+    """Put all runs on one page, index.html, and into leaderboard.json."""
     from towereval.leaderboard.build import build
+    from towereval.leaderboard.publish import Publication, publish_board
+    from towereval.leaderboard.samples import Bounds
 
+    if samples < 0:
+        raise UsageError(f"--samples is a number of samples a cell, not {samples}")
     board = build(results)
-    board.write(output)
+    chosen = options.names(samples_of)
+    for name in chosen:
+        if name not in board.models:
+            raise UnknownName("model", name, board.models)
+    cards = _cards(board.models, _model_file(models) if models else {})
+    bounds = Bounds(per_cell=samples) if pictures else Bounds(per_cell=samples, pictures=0)
+    publication = Publication(title or Publication().title, cards, bounds, chosen)
+    publish_board(board, output, _find_metric, publication)
     for notice in board.notices:
         print(f"note: {notice}", file=sys.stderr)
     if format is Format.MARKDOWN:
         _show_markdown(board)
     else:
         _show_table(board)
-    print(output / "leaderboard.json", file=sys.stderr)
+    print(output / "index.html", file=sys.stderr)
+
+
+def _find_metric(measure: Measure) -> Metric | None:
+    """Today's metric of a measure, None where the task is gone or has another version."""
+    from towereval import plugins
+
+    try:
+        task = plugins.load_task(f"{measure.task}@{measure.variant}")
+    except UsageError:
+        return None
+    if task.version != measure.task_version:
+        return None
+    return next((metric for metric in task.metrics if metric.name == measure.metric), None)
+
+
+def _cards(models: Sequence[str], given: Mapping[str, Mapping[str, Any]]) -> dict[str, Card]:
+    """From the file, else the licence from the model's adapter and the size from its name."""
+    from towereval import plugins
+    from towereval.leaderboard.document import Card
+
+    known = {
+        name: checkpoint
+        for adapter in plugins.adapters()
+        for name, checkpoint in adapter.checkpoints.items()
+    }
+    cards = {}
+    for name in models:
+        about = given.get(name, {})
+        in_name = re.search(r"(?:^|[^0-9A-Za-z.])(\d+(?:\.\d+)?)[bB](?![0-9A-Za-z])", name)
+        size = about.get("parameters", float(in_name[1]) if in_name else None)
+        licence = about.get("licence", known[name].licence if name in known else "")
+        cards[name] = Card(size, licence)
+    return cards
+
+
+def _model_file(file: Path) -> dict[str, dict[str, Any]]:
+    """`["a model"]` tables with `parameters`, in billions, and `licence`. Raises `UsageError`."""
+    import tomllib
+
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--models {file} cannot be read: {error}") from error
+    kinds: dict[str, tuple[type, ...]] = {"parameters": (int, float), "licence": (str,)}
+    for name, about in content.items():
+        if not isinstance(about, dict):
+            raise UsageError(f'--models {file}: wanted a table ["{name}"], found {about!r:.60}')
+        for key, value in about.items():
+            if not isinstance(value, kinds.get(key, ())) or isinstance(value, bool):
+                wanted = "parameters (a number of billions) or licence (a text)"
+                raise UsageError(f"--models {file}: {name}: wanted {wanted}, found {key} = {value}")
+    return content
 
 
 def _show_table(board: Board) -> None:
     from rich.table import Table
+    from rich.text import Text
 
     from towereval.cli.console import print_table
+    from towereval.printable import visible
 
     table = Table(box=None, pad_edge=False)
     for name in ("task", "metric", "language"):
         table.add_column(name)
     for model in board.models:
-        table.add_column(model, justify="right")
+        table.add_column(Text(visible(model, 40)), justify="right")
     shown = ("", "")
     for task, metric, language, *cells in _rows(board, intervals=False):
         fresh = (task, metric) != shown
@@ -59,7 +136,9 @@ def _show_table(board: Board) -> None:
 
 
 def _show_markdown(board: Board) -> None:
-    print(f"| task | metric | language | {' | '.join(board.models)} |")
+    from towereval.printable import markdown
+
+    print(f"| task | metric | language | {' | '.join(markdown(m, 80) for m in board.models)} |")
     print("|---|---|---|" + "--:|" * len(board.models))
     for cells in _rows(board, intervals=True):
         print(f"| {' | '.join(cells)} |")

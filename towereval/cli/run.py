@@ -76,7 +76,13 @@ def start(given: dict[str, Any]) -> int:
         raise UsageError(f"--split is full or sample, not {given['split']!r}")
     if given["limit"] < 0:
         raise UsageError(f"--limit is a number of samples, not {given['limit']}")
-    from towereval.cli.console import Progress, quiet_libraries, show_failures, show_results
+    from towereval.cli.console import (
+        Progress,
+        quiet_libraries,
+        show_failures,
+        show_results,
+        write_report,
+    )
     from towereval.judging import JudgePlan, find_judge
     from towereval.run import Plan, chosen_tasks, run
 
@@ -109,6 +115,8 @@ def start(given: dict[str, Any]) -> int:
         outcome = run(plan, progress)
     show_results(outcome.results)
     show_failures(outcome.failures)
+    if outcome.results:
+        write_report(outcome.folder)
     print(
         f"{outcome.asked} asked, {outcome.folder}/results.json"
         if outcome.results

@@ -20,9 +20,16 @@ def score(
     checkpoint: Annotated[list[str] | None, typer.Option(help="A metric's, as NAME=PATH.")] = None,
 ) -> None:
     """Score a run's stored responses again; only a judge needs an engine."""
-    from towereval.cli.console import Progress, quiet_libraries, show_failures, show_results
+    from towereval.cli.console import (
+        Progress,
+        quiet_libraries,
+        show_failures,
+        show_results,
+        write_report,
+    )
+    from towereval.grading import Scoring
     from towereval.judging import JudgePlan
-    from towereval.run import Scoring, rescore
+    from towereval.run import rescore
 
     engine_args = options.values(judge_engine_args or (), "--judge-engine-args")
     scoring = Scoring(
@@ -36,4 +43,5 @@ def score(
         outcome = rescore(run, scoring, progress)
     show_results(outcome.results)
     show_failures(outcome.failures)
+    write_report(outcome.folder)
     raise typer.Exit(4 if outcome.failures else 0)

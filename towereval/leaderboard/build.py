@@ -1,53 +1,42 @@
-"""Folds the results of many runs into one leaderboard.
+"""Folds the results of many runs into one board: what may share a line, and which run speaks.
 
-A line is a task, variant, version, split, metric signature, language and group: what differs in any
-of these is not comparable and never shares a line. Of several runs of a model the newest speaks; a
-run cut short by --limit does not.
+A line is a task, variant, version, split, metric signature, language, group and state of the data:
+what differs in any of these is not comparable and never shares a line. Of several runs of a model
+the one that was asked last speaks, whenever it was scored; a run cut short by --limit does not.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
-from towereval.data.media import write_atomically
 from towereval.errors import StoreError, UsageError
-from towereval.store import SCHEMA, read_manifest
+from towereval.results import Run, read_run
 from towereval.types import Result
+
+Key: TypeAlias = tuple[object, ...]
+# How a run came by its answers; what is not in it asked its model itself.
+ORIGINS = {"replay": "replayed", "lmms-eval logs": "imported"}
 
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """`rows` holds, for each line in order, each model's row. `notices` say what was left out."""
+    """`rows` holds, for each line in order, each model's row. `notices` say what was left out.
+
+    `runs` are the runs that rows come from, by model and run id.
+    """
 
     models: tuple[str, ...]
-    rows: dict[Result, dict[str, Result]]
+    rows: Mapping[Result, Mapping[str, Result]]
     notices: tuple[str, ...]
+    runs: Mapping[tuple[str, str], Run]
 
-    def lines(self, group: str = "") -> Iterator[tuple[Result, dict[str, Result]]]:
+    def lines(self, group: str = "") -> Iterator[tuple[Result, Mapping[str, Result]]]:
         """Lines of one group with the cells of the models that have them."""
         return ((line, cells) for line, cells in self.rows.items() if line.group == group)
-
-    def write(self, output: Path) -> None:
-        content = {
-            "schema": SCHEMA,
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "models": list(self.models),
-            "results": [
-                {"model": model, **asdict(row)}
-                for cells in self.rows.values()
-                for model, row in cells.items()
-            ],
-        }
-        data = json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False).encode()
-        try:
-            write_atomically(output / "leaderboard.json", data + b"\n")
-        except OSError as error:
-            raise StoreError(f"{output}/leaderboard.json: cannot be written: {error}") from error
 
 
 def build(results: Path) -> Board:
@@ -55,25 +44,102 @@ def build(results: Path) -> Board:
     notices: list[str] = []
     runs = []
     for file in sorted(results.rglob("results.json")):
-        content = _read(file)
-        if limit := read_manifest(file.parent)["limit"]:
+        run = checked(read_run(file.parent))
+        if limit := run.manifest.get("limit"):
             notices.append(f"{file.parent} is left out: it was cut to {limit} samples a language")
             continue
-        runs.append((content["created"], content))
+        runs.append(run)
     if not runs:
         why = f" ({'; '.join(notices)})" if notices else ""
         raise UsageError(f"{results}: no finished run{why}; start with towereval run")
-    rows: dict[Result, dict[str, Result]] = {}
-    for _, content in sorted(runs, key=lambda run: run[0]):
-        for raw in content["results"]:
-            row = Result(**{**raw, "languages": tuple(raw["languages"])})
-            cells = rows.setdefault(_line(row), {})
-            if old := cells.get(content["model"]):
-                notices.append(f"{content['model']}: {row.run_id} replaces {old.run_id}")
-            cells[content["model"]] = row
-    models = sorted({model for cells in rows.values() for model in cells})
-    ordered = dict(sorted(rows.items(), key=lambda item: _order(item[0])))
-    return Board(tuple(models), ordered, tuple(dict.fromkeys(notices)))
+    return fold(runs, notices)
+
+
+def fold(runs: list[Run], notices: list[str]) -> Board:
+    """The board of checked runs; `notices` is added to."""
+    lines: dict[Key, Result] = {}
+    rows: dict[Key, dict[str, Result]] = {}
+    for run in sorted(runs, key=lambda run: (started(run), run.created, run.run_id)):
+        for row in run.rows:
+            key = _key(row)
+            if key not in lines:
+                lines[key] = _line(row)
+            cells = rows.setdefault(key, {})
+            old = cells.get(run.model)
+            if old is None:
+                cells[run.model] = row
+            elif row.value is None and old.value is not None:
+                notices.append(
+                    f"{run.model}: {row.run_id} has no {row.metric} of {row.task} ({row.note}):"
+                    f" {old.run_id}'s is kept"
+                )
+            else:
+                notices.append(f"{run.model}: {row.run_id} replaces {old.run_id}")
+                cells[run.model] = row
+    ordered = {lines[key]: rows[key] for key in sorted(rows, key=lambda key: _order(lines[key]))}
+    models = sorted({run.model for run in runs})
+    found = {(run.model, run.run_id): run for run in runs}
+    return Board(tuple(models), ordered, tuple(dict.fromkeys(notices)), found)
+
+
+def origin(run: Run) -> str:
+    """`measured`, or `replayed` or `imported`: answers that were not asked for in this run."""
+    return ORIGINS.get(str(run.manifest.get("engine", "")), "measured")
+
+
+def started(run: Run) -> datetime:
+    """When the run's model was last asked. Raises `StoreError`."""
+    try:
+        moment = datetime.fromisoformat(run.manifest["started"])
+        if moment.tzinfo is None:
+            raise ValueError("it has no offset from UTC")
+    except (KeyError, TypeError, ValueError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise StoreError(
+            f"{run.folder}/manifest.json: no time at which it was started ({reason})"
+        ) from error
+    return moment
+
+
+def checked(run: Run) -> Run:
+    """The run, if its rows can have come from it. Raises `StoreError` for what was edited."""
+    file = run.folder / "results.json"
+    for name, value in (("model", run.model), ("run_id", run.run_id)):
+        if run.manifest.get(name) != value:
+            raise StoreError(
+                f"{file}: {name} is {value!r:.80}, manifest.json says"
+                f" {run.manifest.get(name)!r:.80}: score it again with towereval score"
+            )
+    for index, row in enumerate(run.rows, start=1):
+        if fault := _fault(row, run.run_id):
+            raise StoreError(
+                f"{file}, row {index}: {fault}; score it again with towereval score {run.folder}"
+            )
+    return run
+
+
+def _fault(row: Result, run_id: str) -> str:
+    """What no scoring gives, "" for a row without fault."""
+    if row.run_id != run_id:
+        return f"it is of run {row.run_id!r:.80}"
+    if (row.ci_low is None) != (row.ci_high is None):
+        return "half an interval"
+    if row.value is None:
+        return "" if row.ci_low is None else "an interval without a value"
+    if row.n == 0:
+        return f"a value of {row.value} from no sample"
+    if (
+        row.ci_low is not None
+        and row.ci_high is not None
+        and not row.ci_low <= row.value <= row.ci_high
+    ):
+        return f"the value {row.value} is not within {row.ci_low} to {row.ci_high}"
+    return ""
+
+
+def _key(row: Result) -> Key:
+    protocol = (row.task, row.variant, row.task_version, row.split, row.metric, row.signature)
+    return (*protocol, row.language, row.languages, row.group, row.data)
 
 
 def _line(row: Result) -> Result:
@@ -96,13 +162,3 @@ def _order(line: Result) -> tuple[object, ...]:
     protocol = (line.task, line.variant, line.split, line.metric, line.group)
     languages = (last, line.language, line.languages)
     return (*protocol, line.task_version, line.signature, *languages, line.data)
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{file} cannot be read: {error}") from error
-    if content.get("schema") != SCHEMA:
-        raise StoreError(f"{file}: schema {content.get('schema')!r}, this towereval reads {SCHEMA}")
-    return content

@@ -1,0 +1,260 @@
+"""Ranks that samples leave open, for every column that the page can sort by.
+
+Models are compared on the samples that all of them have, by `ranks.rank_sets`: step-down max-T on
+what each cluster of samples does to each model. Where the samples are not at hand, or there are too
+many to read, models count as measured independently, which tells fewer apart. Where models and
+columns are too many for max-T's draws, its closed form by Holm takes their place.
+
+Letters after a name are an array's axes: K models, C clusters, P pairs of models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+import numpy as np
+
+from towereval.errors import StoreError, UsageError
+from towereval.influence import Influence, influences
+from towereval.leaderboard.averages import (
+    Average,
+    Floats,
+    columns_of,
+    languages_of,
+    over_languages,
+    over_tasks,
+    selections,
+)
+from towereval.leaderboard.build import Board
+from towereval.leaderboard.scored import Scored, common, read_scored
+from towereval.leaderboard.table import LOWER_IS_BETTER, Measure, Table
+from towereval.ranks import DRAWS, LEVEL, MOST_NUMBERS, check_same_items, rank_sets
+from towereval.types import Metric
+
+# The metric of a measure, None where today's task is not the one that was run.
+FindMetric: TypeAlias = Callable[[Measure], Metric | None]
+
+# Scored samples that are read; 300 runs of a large suite have more, and would take minutes.
+MOST_SAMPLES = 2_000_000
+# Columns x pairs x draws up to which max-T takes some seconds.
+MOST_COMPARED = 1_000_000_000
+# A model that answered less than this part of what another did has no rank beside it.
+ENOUGH = 0.9
+NORMAL = 1e9  # degrees of freedom
+
+
+@dataclass(frozen=True, slots=True)
+class Ranks:
+    """`best` and `worst` rank of each model by column, 0 for a model without a rank.
+
+    A column is `key` of measures and languages. `method` is told beside the ranks.
+    """
+
+    columns: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]
+    method: str
+
+
+@dataclass(slots=True)
+class _Evidence:
+    """The models' scored samples of one measure by language, each language's common ones."""
+
+    metric: Metric
+    samples: dict[str, dict[int, Scored]] = field(default_factory=dict)
+
+
+def key(measures: Sequence[int], languages: Sequence[str]) -> str:
+    """A column by its content: "0:de", "0:de,en", or "0+3:de,en" for the mean of two tasks."""
+    return f"{'+'.join(map(str, measures))}:{','.join(languages)}"
+
+
+def rank(board: Board, table: Table, rho_M: Floats, find_metric: FindMetric) -> Ranks:
+    """The ranks of every measure and of the average over tasks, in every selection of languages."""
+    columns = dict(_columns(table, rho_M))
+    models = len(table.models)
+    pairs = models * (models - 1) // 2
+    draws = min(DRAWS, max(DRAWS // 10, MOST_NUMBERS // max(1, pairs)))
+    max_t = len(columns) * pairs * draws <= MOST_COMPARED
+    evidence: dict[int, _Evidence] = {}
+    if models > 1 and table.n_KML.sum() <= MOST_SAMPLES:
+        evidence = _evidence(board, table, find_metric)
+    paired = 0
+    found = {}
+    for name, (measures, languages, average) in columns.items():
+        signed = _signed(table, measures, average)
+        members = _influences(table, evidence, measures, languages, signed)
+        paired += members is not None
+        if members is None:
+            members = _independent(signed, _fewest(table, measures, languages))
+        found[name] = _ranked(members, models, max_t)
+    return Ranks(found, _method(max_t, paired, len(found)))
+
+
+def _method(max_t: bool, paired: int, columns: int) -> str:
+    test = "step-down max-T" if max_t else "Holm's step-down test"
+    if paired == columns:
+        return f"{test} on the samples that models share"
+    if paired:
+        rest = columns - paired
+        return f"{test} on shared samples; {rest} of {columns} columns as if independent"
+    return f"{test}, models as if measured independently"
+
+
+def _columns(
+    table: Table, rho_M: Floats
+) -> Iterator[tuple[str, tuple[tuple[int, ...], tuple[str, ...], Average]]]:
+    for selection in selections(table.languages):
+        for m in range(len(table.measures)):
+            mine = languages_of(table, (m,), selection.languages)
+            average = over_languages(table, rho_M, m, mine)
+            if average is not None:
+                yield key((m,), mine), ((m,), mine, average)
+        if joint := over_tasks(table, rho_M, selection.languages):
+            average, measures = joint
+            if len(measures) > 1:
+                mine = languages_of(table, measures, selection.languages)
+                yield key(measures, mine), (measures, mine, average)
+
+
+def _signed(table: Table, measures: Sequence[int], average: Average) -> Average:
+    """With higher values for better models, whatever the metric."""
+    if table.measures[measures[0]].metric in LOWER_IS_BETTER:
+        return replace(average, value_K=-average.value_K)
+    return average
+
+
+def _evidence(board: Board, table: Table, find_metric: FindMetric) -> dict[int, _Evidence]:
+    found = {}
+    for m, measure in enumerate(table.measures):
+        metric = find_metric(measure)
+        if metric is None:
+            continue
+        one = _Evidence(metric)
+        try:
+            for at in columns_of(table, m, table.languages):
+                one.samples[table.languages[at]] = common(_scored(board, table, m, at, metric))
+        except StoreError:
+            continue  # such as a baseline's file, which has no samples: _method tells it
+        found[m] = one
+    return found
+
+
+def _scored(board: Board, table: Table, m: int, at: int, metric: Metric) -> dict[int, Scored]:
+    """The samples of the models that answered enough, by model."""
+    count_K = table.n_KML[:, m, at]
+    enough = [k for k in range(len(table.models)) if count_K[k] >= max(1, ENOUGH * count_K.max())]
+    found = {}
+    for k in enough:
+        run = board.runs[table.runs[table.run_KML[k, m, at]]]
+        found[k] = read_scored(run.folder, table.measures[m].task, metric.name, table.languages[at])
+    return found
+
+
+def _influences(
+    table: Table,
+    evidence: Mapping[int, _Evidence],
+    measures: Sequence[int],
+    languages: Sequence[str],
+    average: Average,
+) -> dict[int, Influence] | None:
+    """Each model's influence on the column, None where the samples are not at hand."""
+    if not all(m in evidence for m in measures):
+        return None
+    parts: dict[int, list[Influence]] = {}
+    for m in measures:
+        mine = languages_of(table, (m,), languages)
+        sign = -1.0 if table.measures[m].metric in LOWER_IS_BETTER else 1.0
+        for k, influence in _of_measure(evidence[m], mine).items():
+            signed = replace(influence, value=sign * influence.value, parts=sign * influence.parts)
+            parts.setdefault(k, []).append(signed)
+    has_interval = np.isfinite(average.error_K)
+    return {
+        k: _mean(found)
+        for k, found in parts.items()
+        if len(found) == len(measures) and has_interval[k]
+    }
+
+
+def _of_measure(evidence: _Evidence, languages: Sequence[str]) -> dict[int, Influence]:
+    """The models that have all of the languages."""
+    models = set.intersection(*(set(evidence.samples[code]) for code in languages))
+    found = {}
+    for k in sorted(models):
+        samples = {code: evidence.samples[code][k].observations() for code in languages}
+        try:
+            all_of_them = influences(evidence.metric, samples)
+        except ValueError:  # a single cluster: such a column has no interval either
+            return {}
+        found[k] = all_of_them["*" if len(languages) > 1 else languages[0]]
+    return found
+
+
+def _mean(parts: Sequence[Influence]) -> Influence:
+    """The mean of several tasks' values, which share no sample, on the scale from 0 to 1."""
+    if len(parts) == 1:
+        return parts[0]
+    return Influence(
+        value=sum(part.value / part.scale for part in parts) / len(parts),
+        n=sum(part.n for part in parts),
+        scale=1.0,
+        clusters=tuple(f"{i}/{name}" for i, part in enumerate(parts) for name in part.clusters),
+        parts=np.concatenate([part.parts / part.scale for part in parts]) / len(parts),
+        freedom=min(part.freedom for part in parts),
+    )
+
+
+def _fewest(table: Table, measures: Sequence[int], languages: Sequence[str]) -> int:
+    counts = [
+        int(table.n_KML[:, m, columns_of(table, m, languages)].sum(1).max()) for m in measures
+    ]
+    return max(1, min(counts))
+
+
+def _independent(average: Average, n: int) -> dict[int, Influence]:
+    """Models with an interval, each with a cluster of its own."""
+    models = np.flatnonzero(np.isfinite(average.value_K) & np.isfinite(average.error_K))
+    names = tuple(f"model {k}" for k in models)
+    error_KK = np.diag(average.error_K[models])
+    return {
+        int(k): Influence(float(average.value_K[k]), n, 1.0, names, part_C, NORMAL)
+        for k, part_C in zip(models, error_KK, strict=True)
+    }
+
+
+def _ranked(
+    members: Mapping[int, Influence], models: int, max_t: bool
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    best, worst = [0] * models, [0] * models
+    try:
+        sets = (rank_sets if max_t else holm_rank_sets)(list(members.values()))
+    except UsageError:
+        sets = []  # not the same items: no ranks rather than wrong ones
+    for k, (low, high) in zip(members, sets, strict=False):
+        best[k], worst[k] = low, high
+    return tuple(best), tuple(worst)
+
+
+def holm_rank_sets(models: Sequence[Influence]) -> list[tuple[int, int]]:
+    """As `ranks.rank_sets`, in closed form: a step-down test of all pairs by Holm (1979)."""
+    from scipy import special
+
+    if len(models) < 2:
+        return [(1, 1)] * len(models)
+    check_same_items(models)
+    value_K = np.array([model.value / model.scale for model in models])
+    parts_CK = np.stack([model.parts / model.scale for model in models], 1)
+    covariance_KK = parts_CK.T @ parts_CK
+    variance_K = np.diag(covariance_KK)
+    variance_KK = variance_K[:, None] + variance_K[None, :] - 2 * covariance_KK
+    error_KK = np.sqrt(np.maximum(variance_KK, 0) + 2 / models[0].n ** 2)
+    distance_KK = (value_K[:, None] - value_K[None, :]) / error_KK
+    freedom = min(model.freedom for model in models)
+    pairs, told = len(models) * (len(models) - 1) // 2, -1
+    better_KK = np.zeros_like(distance_KK, bool)
+    while told < (found := int(better_KK.sum())) < pairs:
+        told = found
+        level = 1 - (1 - LEVEL) / 2 / (pairs - told)
+        better_KK = distance_KK > special.stdtrit(freedom, level)
+    low_K, high_K = 1 + better_KK.sum(0), len(models) - better_KK.sum(1)
+    return list(zip(low_K.tolist(), high_K.tolist(), strict=True))
