@@ -16,8 +16,8 @@ import yaml
 from huggingface_hub import parse_eval_result_entries
 from pyarrow import parquet
 
+from tests.finished_run import ROW, finished
 from tests.test_cli import error_line, towereval
-from tests.test_leaderboard import ROW, finished
 from towereval import plugins
 from towereval.bridges.eval_results import write_files
 from towereval.bridges.every_eval_ever import Statement, record, write_record
@@ -100,6 +100,10 @@ def test_a_record_says_what_the_run_knows(tmp_path: Path) -> None:
     assert made["model_info"]["developer"] == "org"
     assert made["model_info"]["inference_engine"] == {"name": "vllm", "version": "0.32.0"}
     assert made["model_info"]["additional_details"]["deployment_type"] == "self_deployed"
+    assert made["model_info"]["additional_details"]["model_availability"] == "unknown"
+    named = Statement("us", "first_party", "utter-project/TowerVision-2B")
+    about = record(on_the_hub(tmp_path / "b"), named)["model_info"]
+    assert about["additional_details"]["model_availability"] == "open_weights"
     assert made["retrieved_timestamp"] == "1767225600"
     (result,) = made["evaluation_results"]
     assert result["evaluation_name"] == "towereval.ocrbench.official.en"

@@ -13,8 +13,8 @@ import numpy
 import pytest
 from PIL import Image
 
+from tests.finished_run import finished
 from tests.test_cli import error_line, towereval
-from tests.test_leaderboard import finished
 from tests.test_replay import record, replayed, right
 from towereval.errors import MissingExtra, StoreError, UsageError
 from towereval.languages import LANGUAGES

@@ -310,6 +310,7 @@ def test_the_wheel_holds_tasks_adapters_and_samples_inside_the_package(wheel: Pa
     assert {"towereval/model_adapters/tiny.py", "towereval/tasks/__init__.py"} <= files
     assert "towereval/data/samples/multi30k/test.jsonl" in files
     assert "towereval/data/samples/multi30k/images/dog.png" in files
+    assert "towereval/data/published/towervision.csv" in files
     assert not [file for file in files if "__pycache__" in file or file.endswith(".sqlite")]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,12 +12,13 @@ from typing import Any
 
 import pytest
 
+from tests.finished_run import ROW, finished
 from tests.test_cli import error_line, towereval
-from tests.test_leaderboard import ROW, finished
 from towereval import plugins
 from towereval.bridges.lmms_eval import import_logs
 from towereval.errors import UnknownName
-from towereval.published import MEANS, PROTOCOLS, Comparison, beside, load
+from towereval.protocols import MEANS, PROTOCOLS
+from towereval.published import Comparison, beside, load
 from towereval.results import Run
 from towereval.types import Result
 
@@ -193,12 +195,36 @@ def test_a_judged_mean_and_another_prompt_are_refused() -> None:
 
 
 def test_doubts_and_failures_are_noted() -> None:
-    row = {"task": "alm_bench", "variant": "towervision", "language": "de", "n_failed": 2}
+    row = {
+        "task": "alm_bench",
+        "variant": "towervision",
+        "language": "de",
+        "n_failed": 2,
+        "n_unscored": 3,
+    }
     found = compared([row], "TowerVision-2B core+added")
     (pair,) = found.beside
     assert "does not name its benchmark" in pair.notes[0]
-    assert pair.notes[1] == "2 of our requests failed and are left out"
+    assert pair.notes[1:] == (
+        "2 of our samples failed and are left out",
+        "3 of our samples cannot be judged and are left out",
+    )
     assert {one.published.language for one in found.refused} >= {"core_avg", "unseen_avg", "fr"}
+
+
+def test_a_reconstructed_number_is_marked_beside_ours_and_where_it_is_refused(
+    tmp_path: Path,
+) -> None:
+    said = "cell displaced by OCR; column order restored top to bottom"
+    moved = [replace(row, reconstructed=said) for row in ALL if row.model == "TowerVision-2B"]
+    made = replace(ROW, variant="towervision")
+    run = Run(Path(), "mine", "r1", "2026-01-01", {}, (made,))
+    (pair,) = beside(run, moved, ["TowerVision-2B"]).beside
+    assert pair.notes == (f"reconstructed: {said}",)
+    # No protocol is of the paper that has such numbers, so the command only lists them.
+    folder = finished(tmp_path, "mine", "r1", {"task": "pope_multilingual", "language": "ru"})
+    done = towereval("published", folder, "--as", "LVIS-4V", cwd=tmp_path)
+    assert re.search(r"\(en, .*ru \(reconstructed\), .*\)", done.stdout), done.stdout
 
 
 def test_a_benchmark_without_a_protocol_is_refused() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.test_leaderboard import ROW, finished
+from tests.finished_run import ROW, finished
 from towereval.errors import StoreError
 from towereval.results import read_run
 

@@ -110,7 +110,7 @@ def _model(run: Run, stated: str) -> dict[str, Any]:
         "developer": (on_hub or own).rpartition("/")[0] or "unknown",
         "additional_details": {
             "deployment_type": "self_deployed" if ours else "unknown",
-            "model_availability": "open_weights" if on_hub and not served else "unknown",
+            "model_availability": "open_weights" if ours and _is_open(on_hub) else "unknown",
             **{
                 name: str(respondent[name])
                 for name in ("adapter", "dtype")
@@ -122,6 +122,12 @@ def _model(run: Run, stated: str) -> dict[str, Any]:
     if version:
         found["inference_engine"] = {"name": name, "version": version}
     return found
+
+
+def _is_open(repo: str) -> bool:
+    """Whether an adapter knows the licence; a hub id alone may be a folder or a private model."""
+    known = (each for adapter in plugins.adapters() for each in adapter.checkpoints.values())
+    return any(checkpoint.repo == repo and checkpoint.licence for checkpoint in known)
 
 
 def _name(run: Run) -> str:

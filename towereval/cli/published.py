@@ -160,7 +160,8 @@ def _refusals(compared: Comparison) -> list[str]:
         row = one.published
         where = row.paper if row.kind == "logs" else f"{row.paper}, {row.table}"
         what = f"{row.benchmark} {row.metric} of {row.model}, {where}"
-        found.setdefault(one.why, {}).setdefault(what, []).append(row.language)
+        marked = f"{row.language} (reconstructed)" if row.reconstructed else row.language
+        found.setdefault(one.why, {}).setdefault(what, []).append(marked)
     return [
         f"not comparable, {why}: "
         + "; ".join(f"{what} ({', '.join(languages)})" for what, languages in rows.items())

@@ -1,0 +1,52 @@
+"""A finished run's folder without an engine: a manifest, and rows that a test chooses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from towereval.types import Result
+
+ROW = Result(
+    task="ocrbench",
+    variant="official",
+    task_version=1,
+    split="full",
+    language="en",
+    group="",
+    metric="accuracy",
+    value=0.5,
+    ci_low=0.4,
+    ci_high=0.6,
+    n=100,
+    n_failed=0,
+    n_unscored=0,
+    signature="accuracy|version:1",
+    run_id="",
+)
+
+
+def finished(
+    results: Path,
+    model: str,
+    run_id: str,
+    *rows: Mapping[str, Any],
+    created: str = "2026-01-01T00:00:00+00:00",
+    limit: int | None = None,
+) -> Path:
+    """The folder, with rows that differ from `ROW` in what is given; one like it where none is."""
+    folder = results / model.replace("/", "--") / run_id
+    folder.mkdir(parents=True)
+    content = {
+        "schema": 1,
+        "run_id": run_id,
+        "model": model,
+        "created": created,
+        "results": [asdict(replace(ROW, run_id=run_id, **row)) for row in rows or ({},)],
+    }
+    (folder / "results.json").write_text(json.dumps(content))
+    (folder / "manifest.json").write_text(json.dumps({"schema": 1, "limit": limit}))
+    return folder

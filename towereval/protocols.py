@@ -1,0 +1,98 @@
+"""Which published numbers mean the same as which of ours; whoever adds a paper adds rows here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """Which of our numbers a published benchmark and metric is.
+
+    `unit` is what one published point is worth in ours: 0.01 where percent meet [0, 1].
+    `signature` is a part that ours must have. `doubt` is what the source leaves open.
+    """
+
+    origin: str
+    benchmark: str
+    metric: str
+    variant: str
+    ours: str
+    unit: float
+    signature: str = ""
+    doubt: str = ""
+
+
+_TABLE_11 = (
+    "accuracy (benchmark not named in table; per-language fractions match ALM-Bench MCQ subset"
+    " sizes)"
+)
+_CC_OCR = "macro_f1 (multilingual text reading subset; paper says accuracy)"
+_PROMPT = "the paper does not print its prompt: its site's examples fit this variant's"
+_XCOMET = "model:Unbabel/XCOMET-XL|"
+
+# TowerVision ran a fork of lmms-eval; the variants are those that its code and logs show. Its ViMUL
+# numbers are the mean of two metrics, one judged by GPT-4o, and its CoMMuTE numbers come of a
+# prompt and a masking that no variant of ours has: they have a row so that a run says what differs.
+PROTOCOLS = (
+    Protocol("towervision", "textvqa", "vqa_accuracy", "validation", "vqa_accuracy", 0.01),
+    Protocol("towervision", "ocrbench", "accuracy", "towervision", "accuracy", 0.01),
+    Protocol("towervision", "cc_ocr", _CC_OCR, "towervision", "macro_f1", 0.01),
+    Protocol("towervision", "cc_ocr", "macro_f1", "towervision", "macro_f1", 0.01),
+    Protocol(
+        *("towervision", "alm_bench", "accuracy", "towervision", "accuracy", 0.01), doubt=_PROMPT
+    ),
+    Protocol(
+        *("towervision", "alm_bench", _TABLE_11, "towervision", "accuracy", 0.01),
+        doubt="the table does not name its benchmark: its fractions fit ALM-Bench's sizes",
+    ),
+    Protocol(
+        *("towervision", "multi30k", "xcomet_x100", "towervision", "xcomet_xl", 0.01),
+        signature=_XCOMET,
+    ),
+    Protocol(
+        *("towervision", "commute", "contrastive_accuracy", "towervision"),
+        *("contrastive_accuracy", 0.01),
+    ),
+    Protocol(
+        "towervision",
+        "vimul_bench",
+        "mean of MCQ accuracy and GPT-4o-judged open-ended accuracy",
+        "towereval",
+        "mean of accuracy and judge",
+        0.01,
+    ),
+    Protocol(
+        "towervision_logs", "alm_bench", "exact_match", "towervision-text", "exact_match", 0.01
+    ),
+    Protocol("towervision_logs", "ocrbench", "ocrbench_accuracy", "towervision", "accuracy", 0.01),
+    Protocol("towervision_logs", "cc_ocr", "macro_f1_score", "towervision", "macro_f1", 0.01),
+    Protocol("towervision_logs", "cc_ocr", "micro_f1_score", "towervision", "micro_f1", 0.01),
+    # lmms-eval calls TextVQA's soft accuracy so.
+    Protocol("towervision_logs", "textvqa", "exact_match", "validation", "vqa_accuracy", 0.01),
+    Protocol(
+        *("towervision_logs", "multi30k", "avg_XCOMET-XL_score", "towervision", "xcomet_xl", 0.01),
+        signature=_XCOMET,
+    ),
+)
+
+_CC_OCR_LANGUAGES = frozenset({"de", "fr", "it", "ru", "es", "ko", "pt"})
+# TowerVision, footnote 5.
+_ALM_LANGUAGES = frozenset(
+    [
+        *("de", "es", "fr", "it", "ko", "nl", "ru", "en", "pt", "zh-Hans", "zh-Hant", "is"),
+        *("cs", "uk", "hi", "ja", "pl", "sv", "hu", "ro", "da", "no", "fi"),
+    ]
+)
+# A mean's published name -> the languages that it is over, and what is not known of it.
+MEANS: dict[tuple[str, str, str], tuple[frozenset[str], str]] = {
+    ("towervision", "cc_ocr", "multi (de,fr,it,ru,es,ko,pt)"): (_CC_OCR_LANGUAGES, ""),
+    ("towervision", "cc_ocr", "multi"): (_CC_OCR_LANGUAGES, ""),
+    **{
+        ("towervision", "alm_bench", name): (
+            _ALM_LANGUAGES,
+            "whether English is in the published mean is not known; in ours it is",
+        )
+        for name in ("multi", "multi (23 languages)")
+    },
+}
