@@ -1,0 +1,168 @@
+"""Runs and baselines as `compare` reads them: what cannot be trusted is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.test_replay import mixed, record, replayed, right
+from towereval.compare import Verdict, compare
+from towereval.errors import StoreError, UsageError
+from towereval.measured import read, write_baseline
+from towereval.run import run
+from towereval.store import Store
+from towereval.types import Request, Response, Sample
+
+TASKS = ("multi30k", "ocrbench")
+
+
+def finished(folder: Path, answer: Callable[[Sample, Request], Response] = mixed) -> Path:
+    recorded = record(folder / "recorded", TASKS, answer)
+    return run(replayed(recorded, folder / "results", TASKS)).folder
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return finished(tmp_path_factory.mktemp("made"))
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path) -> Path:
+    """A finished run that a test may spoil."""
+    return Path(shutil.copytree(made, tmp_path / "run"))
+
+
+def edit(file: Path, change: Callable[[Any], object]) -> None:
+    content = json.loads(file.read_text())
+    change(content)
+    file.write_text(json.dumps(content))
+
+
+# --- runs -----------------------------------------------------------------------------------------
+
+
+def test_a_run_has_every_samples_statistics(made: Path) -> None:
+    found = read(made)
+    assert (found.model, found.run_id, found.split) == ("made", made.name, "sample")
+    assert list(found.tasks) == ["multi30k", "ocrbench"]
+    task = found.tasks["multi30k"]
+    assert list(task.signatures) == ["bleu", "chrf"]  # xcomet_xl is not installed
+    german = task.languages["de"]
+    assert len(german.samples) == len(german.clusters) == 8
+    assert all(len(one) == 10 for one in german.statistics["bleu"])
+    assert set(german.statistics["xcomet_xl"]) == {None}
+    assert (
+        german.data
+        == json.loads((made / "manifest.json").read_text())["data"]["multi30k"]["digests"]["de"]
+    )
+    # Captions are parallel; OCRBench's pictures are its own.
+    assert german.clusters == task.languages["fr"].clusters
+
+
+def test_a_run_passes_against_itself_and_a_worse_one_does_not(made: Path, tmp_path: Path) -> None:
+    assert compare(read(made), read(made)).verdict is Verdict.PASS
+    best = read(finished(tmp_path, right))
+    assert compare(best, read(made)).verdict is Verdict.REGRESSION
+    assert compare(read(made), best).verdict is not Verdict.REGRESSION
+
+
+@pytest.mark.parametrize("path", ["nowhere", "."])
+def test_no_run_is_a_wrong_request(tmp_path: Path, path: str) -> None:
+    with pytest.raises(UsageError, match="no run"):
+        read(tmp_path / path)
+
+
+def test_unanswered_requests_are_no_run_to_judge(folder: Path) -> None:
+    with Store(folder) as store:
+        [key] = store._db.execute("SELECT key FROM responses LIMIT 1").fetchone()
+        assert list(store.add_responses([Response(key, error="out of memory")]))
+    with pytest.raises(StoreError, match=r"1 requests have no answer: resume the run; 1x out of m"):
+        read(folder)
+
+
+def test_a_run_without_results_or_store_is_not_finished(folder: Path) -> None:
+    (folder / "results.json").unlink()
+    with pytest.raises(StoreError, match=r"no results\.json"):
+        read(folder)
+    (folder / "run.sqlite").unlink()
+    with pytest.raises(StoreError, match=r"lost its run\.sqlite"):
+        read(folder)
+
+
+def row(content: dict[str, Any], metric: str, language: str) -> dict[str, Any]:
+    [found] = [
+        each
+        for each in content["results"]
+        if (each["metric"], each["language"], each["group"]) == (metric, language, "")
+    ]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        (lambda c: row(c, "accuracy", "en").update(value=0.99), "ocrbench accuracy en is 0.99"),
+        (lambda c: row(c, "accuracy", "en").update(value=None), "ocrbench accuracy en is None"),
+        (lambda c: row(c, "bleu", "*").update(value=99.0), r"multi30k bleu \* is 99.0 of 24"),
+        (lambda c: row(c, "bleu", "de").update(n=80), "multi30k bleu de is .* of 80 samples, but"),
+        (lambda c: c["results"].remove(row(c, "chrf", "fr")), "multi30k chrf fr is None of 0"),
+        (lambda c: row(c, "chrf", "fr").update(language="it"), "multi30k chrf fr is None of 0"),
+        (
+            lambda c: c["results"].append({**row(c, "chrf", "fr"), "language": "it"}),
+            "multi30k chrf it is not in the run's store",
+        ),
+        (lambda c: row(c, "bleu", "de").update(variant="x"), "name other multi30ks: edited by"),
+    ],
+)
+def test_results_that_do_not_follow_from_the_samples_are_refused(
+    folder: Path, change: Callable[[Any], object], place: str
+) -> None:
+    edit(folder / "results.json", change)
+    with pytest.raises(StoreError, match=place):
+        read(folder)
+
+
+# --- baselines ------------------------------------------------------------------------------------
+
+
+def test_a_baseline_is_its_run_without_any_text(made: Path, tmp_path: Path) -> None:
+    file = tmp_path / "made.json"
+    write_baseline(made, file)
+    found, whole = read(file), read(made)
+    assert compare(whole, found).comparisons == compare(whole, whole).comparisons
+    assert compare(found, whole).verdict is Verdict.PASS
+    with Store(made) as store:
+        for task in TASKS:
+            for _, sample, responses in store.answered(task):
+                for text in (*sample.references, *(each.text for each in responses if each)):
+                    assert len(text) < 12 or json.dumps(text)[1:-1] not in file.read_text()
+                if sample.cluster:
+                    assert sample.cluster == sample.id or sample.cluster not in file.read_text()
+    write_baseline(made, tmp_path / "again.json")
+    assert file.read_bytes() == (tmp_path / "again.json").read_bytes()
+
+
+def test_an_edited_baseline_is_refused(made: Path, tmp_path: Path) -> None:
+    file = tmp_path / "made.json"
+    write_baseline(made, file)
+    edit(file, lambda content: content.update(model="better"))
+    with pytest.raises(StoreError, match="edited after it was written"):
+        read(file)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "\x00", '{"schema": 1, "digest": "x"}', "1"])
+def test_a_file_that_is_no_baseline_is_a_wrong_request(tmp_path: Path, text: str) -> None:
+    (tmp_path / "file").write_text(text)
+    with pytest.raises((UsageError, StoreError), match=r"neither a run's|edited after"):
+        read(tmp_path / "file")
+
+
+def test_a_baseline_cannot_be_written_where_there_is_no_folder(made: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot be written"):
+        write_baseline(made, tmp_path / "file" / "made.json")
