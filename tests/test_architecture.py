@@ -59,7 +59,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "protocols": (),
     "results": (*NOUNS, "store"),
     "printable": (),
-    "plots": (*FOUNDATION, "data.media", "printable"),
+    "plots": (*FOUNDATION, "figure_files", "printable"),
+    "figure_files": (*NOUNS, "data.media", "printable"),
     "train": (*FOUNDATION, "data", "train"),
 }
 HEAVY = {

@@ -253,15 +253,24 @@ def test_rows_are_read_back_from_csv_and_parquet(tmp_path: Path) -> None:
     write_csv(runs, tmp_path / "rows.csv")
     found = list(csv.DictReader(io.StringIO((tmp_path / "rows.csv").read_text("utf-8"))))
     assert [row["model"] for row in found] == ["a", "a", "b", "b"]
-    assert tuple(found[0]) == COLUMNS == ("model", "created", *asdict(ROW))
+    assert tuple(found[0]) == COLUMNS == ("model", "created", "limit", *asdict(ROW))
     assert [row["value"] for row in found] == ["", "-0.125"] * 2  # a number is no formula
     assert found[1]["languages"] == "de zh-Hans"
     write_parquet(runs, tmp_path / "rows.parquet")
     table = parquet.read_table(tmp_path / "rows.parquet").to_pylist()
     for row, run in zip(table[::2], runs, strict=True):
         first = {**asdict(run.rows[0]), "languages": []}
-        assert row == {"model": run.model, "created": run.created, **first}
+        assert row == {"model": run.model, "created": run.created, "limit": None, **first}
     assert table[3]["languages"] == ["de", "zh-Hans"]
+
+
+def test_a_cut_run_says_so_in_each_row(tmp_path: Path) -> None:
+    run = read_run(finished(tmp_path, "m", "r1", limit=5))
+    write_csv([run], tmp_path / "rows.csv")
+    (row,) = csv.DictReader(io.StringIO((tmp_path / "rows.csv").read_text("utf-8")))
+    write_parquet([run], tmp_path / "rows.parquet")
+    assert row["limit"] == "5"
+    assert parquet.read_table(tmp_path / "rows.parquet")["limit"].to_pylist() == [5]
 
 
 # --- hostile texts ---

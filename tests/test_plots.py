@@ -17,6 +17,7 @@ from tests.finished_run import finished
 from tests.test_cli import error_line, towereval
 from tests.test_replay import record, replayed, right
 from towereval.errors import MissingExtra, StoreError, UsageError
+from towereval.figure_files import save
 from towereval.languages import LANGUAGES
 from towereval.plots import (
     COLOURS,
@@ -27,7 +28,6 @@ from towereval.plots import (
     draw_languages,
     group_of,
     language_name,
-    save,
 )
 from towereval.run import run
 

@@ -76,3 +76,11 @@ def test_what_is_no_results_is_named(tmp_path: Path, content: str) -> None:
     (folder / "results.json").unlink()
     with pytest.raises(StoreError, match=r"no results\.json: finish it with towereval run"):
         read_run(folder)
+
+
+def test_a_limit_is_a_count(tmp_path: Path) -> None:
+    folder = finished(tmp_path, "m", "r1", limit=5)
+    assert read_run(folder).limit == 5
+    (folder / "manifest.json").write_text('{"schema": 1, "limit": ["5"]}')
+    with pytest.raises(StoreError, match=r"limit is .*, no count"):
+        _ = read_run(folder).limit

@@ -1,20 +1,16 @@
-"""Bars with whiskers per language, and gains between two runs by language group; PNG and SVG.
+"""Bars with whiskers per language, and gains between two runs by language group.
 
-Needs matplotlib (extra `plots`). The same numbers give the same file.
+Needs matplotlib (extra `plots`). The same numbers give the same figure.
 """
 
 from __future__ import annotations
 
-import io
-import unicodedata
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from towereval.data.media import write_atomically
-from towereval.errors import MissingExtra, StoreError, UsageError
+from towereval.errors import MissingExtra, UsageError
+from towereval.figure_files import SMALL, fit
 from towereval.languages import LANGUAGES, expand
 from towereval.printable import visible
 
@@ -34,8 +30,6 @@ _HEADINGS = {
 }
 # Inches: so wide fits a page, so high a row that 40 languages stay legible.
 _WIDTH, _ROW = 7.2, 0.22
-# How many narrow characters of the title fit into the width, and of smaller texts.
-_FIT, _FIT_SMALL = 66, 92
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,37 +128,6 @@ def draw_gains(gains: Sequence[Gain], title: str, metric: str) -> Figure:
     return figure
 
 
-def save(figure: Figure, file: Path) -> None:
-    """Raises `UsageError` for an ending other than .png and .svg, and `StoreError`."""
-    import matplotlib
-    from matplotlib.text import Text
-
-    form = file.suffix.lower().removeprefix(".")
-    if form not in ("png", "svg"):
-        raise UsageError(f"{file}: a plot is a .png or an .svg")
-    texts: list[Any] = figure.findobj(Text)
-    for text in texts:
-        text.set_parse_math(False)  # a dollar in a model's name is no formula
-    families, missing = _families({char for text in texts for char in text.get_text()})
-    if form == "png":
-        for text in texts:
-            drawn = "".join(_drawn(char, missing) for char in text.get_text())
-            text.set_text(_fit(drawn, _FIT if text.get_fontsize() > 10 else _FIT_SMALL))
-    options = {"svg.fonttype": "none", "svg.hashsalt": "towereval"}
-    stream = io.BytesIO()
-    with matplotlib.rc_context(options), warnings.catch_warnings():
-        # An SVG keeps its texts: who opens it has other fonts than this machine.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
-        for text in texts:
-            text.set_fontfamily([*families, "sans-serif"])
-        no_date = {"Date": None} if form == "svg" else {"Software": None}
-        figure.savefig(stream, format=form, dpi=200, metadata=no_date, facecolor="white")
-    try:
-        write_atomically(file, stream.getvalue())
-    except OSError as error:
-        raise StoreError(f"{file}: cannot be written: {error}") from error
-
-
 def language_name(code: str) -> str:
     """In English and Latin letters, with the code: fonts for all scripts are rarely at hand."""
     if code == "*":
@@ -208,8 +171,8 @@ def _canvas(rows: float, title: str, subtitle: str) -> tuple[Figure, Axes]:
     layout = ConstrainedLayoutEngine(rect=(0, 0, 1, 1 - 0.5 / height))
     figure = Figure(figsize=(_WIDTH, height), layout=layout)
     top = {"va": "top", "color": _INK}
-    figure.text(0.012, 1 - 0.09 / height, _fit(title), top, fontsize=11, fontweight="bold")
-    figure.text(0.012, 1 - 0.32 / height, _fit(subtitle, _FIT_SMALL), top, fontsize=8.5)
+    figure.text(0.012, 1 - 0.09 / height, fit(title), top, fontsize=11, fontweight="bold")
+    figure.text(0.012, 1 - 0.32 / height, fit(subtitle, SMALL), top, fontsize=8.5)
     axes = figure.subplots()
     axes.tick_params(axis="y", length=0, labelsize=8.5, labelcolor=_INK)
     axes.tick_params(axis="x", length=0, labelsize=8, labelcolor=_FAINT)
@@ -258,44 +221,7 @@ def _legend(figure: Figure, labels: Sequence[str]) -> None:
     from matplotlib.patches import Patch
 
     patches: list[Any] = [
-        Patch(color=colour, label=_fit(label))
+        Patch(color=colour, label=fit(label))
         for label, colour in zip(labels, COLOURS, strict=False)
     ]
     figure.legend(handles=patches, loc="outside lower left", frameon=False, fontsize=8)
-
-
-def _families(chars: set[str]) -> tuple[list[str], set[str]]:
-    """Fonts of this machine that have the characters, and those that none has."""
-    from matplotlib import font_manager, ft2font
-
-    def lacks(path: str) -> set[str]:
-        known = ft2font.FT2Font(path).get_charmap()
-        return {char for char in missing if ord(char) not in known}
-
-    families = ["DejaVu Sans"]  # comes with matplotlib
-    missing = {char for char in chars if char.isprintable()}
-    missing = lacks(font_manager.findfont(families[0]))
-    for entry in sorted(font_manager.fontManager.ttflist, key=lambda entry: entry.fname):
-        if not missing:
-            break
-        if entry.name.startswith("Last Resort") or entry.style != "normal" or entry.weight != 400:
-            continue
-        if (left := lacks(entry.fname)) != missing:
-            families.append(entry.name)
-            missing = left
-    return families, missing
-
-
-def _fit(text: str, places: int = _FIT) -> str:
-    """The text in one line of the plot's width; Chinese takes two places a character."""
-    shown, width = "", 0
-    for char in visible(text, 2 * places):
-        width += 2 if unicodedata.east_asian_width(char) in "WF" else 1
-        if width >= places:
-            return f"{shown}…"
-        shown += char
-    return shown
-
-
-def _drawn(char: str, missing: set[str]) -> str:
-    return f"\\u{ord(char):04x}" if char in missing else char

@@ -152,7 +152,7 @@ def beside(run: Run, published: Sequence[Published], names: Sequence[str] = ()) 
 
 def _match(run: Run, row: Published) -> Beside | str:
     """The pair, or why there is none: the first thing that differs."""
-    if limit := run.manifest.get("limit"):
+    if limit := run.limit:
         return f"the run was cut to {limit} samples a language"
     protocol = next(
         (

@@ -37,6 +37,14 @@ class Run:
         name = respondent.get("model") if isinstance(respondent, Mapping) else None
         return name if isinstance(name, str) else ""
 
+    @property
+    def limit(self) -> int | None:
+        """How many samples a language the run was cut to; None for all. Raises `StoreError`."""
+        limit = self.manifest.get("limit")
+        if limit is not None and type(limit) is not int:
+            raise StoreError(f"{self.folder}/manifest.json: limit is {limit!r:.60}, no count")
+        return limit
+
 
 def read_run(folder: Path) -> Run:
     """Raises `StoreError` for what is no run, is not finished, or was edited into nonsense."""

@@ -27,7 +27,7 @@ def write_files(
     `datasets` gives a task's data set on the hub where the run does not know it. Raises
     `UsageError` for a run that is not on the whole benchmark: its numbers are not the benchmark's.
     """
-    if limit := run.manifest.get("limit"):
+    if limit := run.limit:
         raise UsageError(
             f"{run.folder}: cut to {limit} samples a language, not a benchmark's score"
         )

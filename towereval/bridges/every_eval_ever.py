@@ -154,7 +154,7 @@ def _source(run: Run, row: Result) -> dict[str, Any]:
     entry = data.get(row.task) if isinstance(data, Mapping) else None
     commits = entry.get("commits") if isinstance(entry, Mapping) else None
     details = {"split": row.split, **({"digest": row.data} if row.data else {})}
-    if limit := run.manifest.get("limit"):
+    if limit := run.limit:
         details["limit"] = f"{limit} samples a language"
     if isinstance(commits, Mapping) and commits:
         repo, commit = next(iter(commits.items()))

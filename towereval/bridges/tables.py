@@ -16,8 +16,8 @@ from towereval.results import Run
 from towereval.store import storable
 from towereval.types import Result
 
-COLUMNS = ("model", "created", *(field.name for field in fields(Result)))
-_COUNTS = ("task_version", "n", "n_failed", "n_unscored")
+COLUMNS = ("model", "created", "limit", *(field.name for field in fields(Result)))
+_COUNTS = ("limit", "task_version", "n", "n_failed", "n_unscored")
 _NUMBERS = ("value", "ci_low", "ci_high")
 
 
@@ -54,10 +54,12 @@ def write_parquet(runs: Sequence[Run], file: Path) -> None:
 def _rows(runs: Sequence[Run]) -> Iterator[dict[str, Any]]:
     names = [field.name for field in fields(Result)]
     for run in runs:
+        limit = run.limit
         for row in run.rows:
             values = {name: getattr(row, name) for name in names}
             languages = [storable(code) for code in row.languages]
-            yield {"model": run.model, "created": run.created, **values, "languages": languages}
+            head = {"model": run.model, "created": run.created, "limit": limit}
+            yield {**head, **values, "languages": languages}
 
 
 def _cell(value: object) -> str:

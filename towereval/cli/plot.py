@@ -36,7 +36,8 @@ def languages(
     metric: Annotated[str, METRIC] = "",
 ) -> None:
     """Draw a bar a language with its interval, for one run or several."""
-    from towereval.plots import Bar, Series, draw_languages, save
+    from towereval.figure_files import save
+    from towereval.plots import Bar, Series, draw_languages
     from towereval.results import read_run
 
     done = [read_run(folder) for folder in runs]
@@ -71,8 +72,9 @@ def gain(
 ) -> None:
     """Draw what a run gains over another, per language and group, by paired samples."""
     from towereval.compare import compare
+    from towereval.figure_files import save
     from towereval.measured import read
-    from towereval.plots import Gain, draw_gains, save
+    from towereval.plots import Gain, draw_gains
 
     old, new = read(base), read(candidate)
     compared = compare(old, new).comparisons
