@@ -91,7 +91,8 @@ def test_a_corpus_metric_has_the_jackknife_of_the_difference() -> None:
         for a, b, k in zip(base[:, 0], candidate[:, 0], n, strict=True)
     ]
     error = math.sqrt(119 / 120 * np.square(np.array(left) - found.delta).sum())
-    half = st.t.ppf(0.975, 119) * error * math.sqrt(1 + 2 / found.discordant) * 120 / 122
+    made_up = 2 * (error**2 / found.discordant + (found.delta / 120) ** 2)
+    half = st.t.ppf(0.975, 119) * math.sqrt(error**2 + made_up) * 120 / 122
     assert (found.high - found.low) / 2 == pytest.approx(half, rel=1e-3)
     assert found.low < found.delta < found.high
 
@@ -118,6 +119,15 @@ def test_limits_stay_on_the_scale_and_hold_the_difference() -> None:
     found = one(cell(np.ones(8), np.zeros(8)))
     assert (found.delta, found.low) == (-1.0, -1.0)
     assert -1 < found.high < 0
+
+
+def test_a_metric_that_all_samples_lose_alike_has_an_interval() -> None:
+    perfect, hopeless = [[9, 9, 9, 8, 7, 6, 9, 8, 7, 6]] * 8, [[9, 9, 0, 0, 0, 0, 9, 8, 7, 6]] * 8
+    both = {key: cell(perfect, hopeless, metric=Bleu()) for key in ("de", "fr")}
+    [found] = differences([Contrast(both, gated=True)])
+    assert found["*"].delta == pytest.approx(-100)
+    assert -100.01 < found["*"].low < found["*"].high < -20
+    assert found["*"].p_drop == pytest.approx(2**-8, abs=0.002)
 
 
 # --- what is gated --------------------------------------------------------------------------------

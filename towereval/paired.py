@@ -226,8 +226,8 @@ def _language(cell: Cell, piece: Deleted | None) -> _Measured:
         own, freedom = spread.joint / scale**2, 1 / float(spread.noise_LL[0, 0])
         # A made-up sample of a mean disagrees by the whole scale, that of another metric as much as
         # those do that disagree.
-        moved = own * n**2 / discordant if discordant and not cell.metric.mean else 1 + delta**2
-        made_up = shrink**2 * 2 * moved / n**2
+        moved = own * n**2 / discordant if discordant and not cell.metric.mean else 1.0
+        made_up = shrink**2 * 2 * (moved + delta**2) / n**2
         variance = shrink**2 * own + made_up
     # The variance under flips is per_sample x (mean square of a sample's difference).
     square = float(np.square(difference_RK[:, 0]).sum()) if cell.metric.mean else 0.0

@@ -114,24 +114,26 @@ def as_annotations(report: Report) -> Iterator[str]:
     verdict = f"towereval compare: {report.verdict}"
     for one in report.comparisons:
         if one.verdict == "regression":
-            yield _annotation("error", "towereval: regression", f"{place(one)}: {_sentence(one)}")
+            yield annotation("error", "towereval: regression", f"{place(one)}: {_sentence(one)}")
         elif one.verdict == "drop within the margin":
-            yield _annotation("warning", "towereval: drop", f"{place(one)}: {_sentence(one)}")
+            yield annotation("warning", "towereval: drop", f"{place(one)}: {_sentence(one)}")
     if report.verdict is Verdict.INCONCLUSIVE:
         for reason in report.reasons:
-            yield _annotation("warning", "towereval: inconclusive", reason)
+            yield annotation("warning", "towereval: inconclusive", reason)
     for notice in report.notices:
-        yield _annotation("notice", "towereval", notice)
+        yield annotation("notice", "towereval", notice)
     yield verdict
 
 
-def _annotation(level: str, title: str, text: str) -> str:
+def annotation(level: str, title: str, text: str) -> str:
     """https://docs.github.com/actions/reference/workflow-commands: values are percent-encoded."""
     return f"::{level} title={title.replace(':', '%3A')}::{visible(text).replace('%', '%25')}"
 
 
 def _sentence(one: Comparison) -> str:
-    adjusted = "" if one.p_adjusted is None else f", adjusted p {probability(one.p_adjusted)}"
+    adjusted = (
+        "" if one.p_adjusted is None else f", adjusted p of a drop {probability(one.p_adjusted)}"
+    )
     return (
         f"{number(one.base, one.scale)} to {number(one.candidate, one.scale)}, difference"
         f" {signed(one.delta, one.scale)} ({interval(one)}){adjusted}, {one.n} samples,"

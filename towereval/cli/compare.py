@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from towereval.cli import options
+from towereval.errors import TowerevalError
 
 if TYPE_CHECKING:
     from towereval.compare import Comparison, Report
@@ -44,7 +45,12 @@ def compare(
     from towereval.measured import read
 
     settings = Settings(alpha, margin, options.names(metrics))
-    report = compare_runs(read(base), read(candidate), settings)
+    try:
+        report = compare_runs(read(base), read(candidate), settings)
+    except TowerevalError as error:
+        if format is Format.GITHUB:
+            print(verdicts.annotation("error", "towereval", str(error)))
+        raise
     match format:
         case Format.TABLE:
             _show_table(report)

@@ -1,0 +1,112 @@
+"""`towereval compare` and `towereval baseline` as a build calls them: exit status and formats."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from tests.test_cli import error_line, towereval
+from tests.test_measured import finished
+from tests.test_replay import right
+from towereval.store import Store
+from towereval.types import Request, Response, Sample
+
+
+def wrong(sample: Sample, request: Request) -> Response:
+    return Response(request.key, "nothing of the kind")
+
+
+def nearly(sample: Sample, request: Request) -> Response:
+    """Right but for three of OCRBench's 30 samples."""
+    slip = sample.id in ("0", "1", "2") and sample.language == "en"
+    return wrong(sample, request) if slip else right(sample, request)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("runs")
+    found = {"good": finished(folder / "good", right), "mixed": finished(folder / "mixed")}
+    found |= {"bad": finished(folder / "bad", wrong)}
+    return {**found, "nearly": finished(folder / "nearly", nearly)}
+
+
+@pytest.mark.parametrize(
+    ("base", "candidate", "status", "verdict"),
+    [
+        ("good", "good", 0, "pass"),
+        ("good", "bad", 1, "regression"),
+        ("good", "nearly", 3, "inconclusive"),
+        ("mixed", "good", 0, "pass"),
+    ],
+)
+def test_the_verdict_is_the_exit_status(
+    runs: dict[str, Path], tmp_path: Path, base: str, candidate: str, status: int, verdict: str
+) -> None:
+    done = towereval("compare", runs[base], runs[candidate], cwd=tmp_path)
+    assert done.returncode == status, done.stdout
+    assert f"\n{verdict} (alpha 0.05, margin 0.02)\n" in done.stdout
+    assert "macro mean" in done.stdout
+    assert "note: multi30k" not in done.stderr
+
+
+def test_a_missing_run_is_a_wrong_request(runs: dict[str, Path], tmp_path: Path) -> None:
+    done = towereval("compare", runs["good"], "no/such/run", cwd=tmp_path)
+    assert error_line(done, 2).startswith("error: no/such/run: no run")
+
+
+def test_an_unfinished_run_is_a_failure(runs: dict[str, Path], tmp_path: Path) -> None:
+    run = shutil.copytree(runs["good"], tmp_path / "run")
+    with Store(run) as store:
+        store._db.execute("DELETE FROM responses WHERE key = (SELECT key FROM responses LIMIT 1)")
+    done = towereval("compare", runs["good"], run, "--format", "github", cwd=tmp_path)
+    assert done.returncode == 4
+    assert "requests have no answer: resume the run" in done.stderr
+    assert done.stdout == f"::error title=towereval::{done.stderr.removeprefix('error: ')}"
+
+
+def test_a_run_that_is_being_written_is_not_judged(runs: dict[str, Path], tmp_path: Path) -> None:
+    run = shutil.copytree(runs["good"], tmp_path / "run")
+    with Store(run):
+        done = towereval("compare", runs["good"], run, cwd=tmp_path)
+    assert "in use by" in error_line(done, 4)
+
+
+def test_every_format_says_the_same(runs: dict[str, Path], tmp_path: Path) -> None:
+    words = ("compare", runs["good"], runs["bad"], "--format")
+    content = json.loads(towereval(*words, "json", cwd=tmp_path).stdout)
+    rows = content["comparisons"]
+    worse = [row for row in rows if row["verdict"] == "regression"]
+    junit = towereval(*words, "junit", cwd=tmp_path)
+    assert junit.returncode == 1
+    root = ET.fromstring(junit.stdout)
+    assert len(list(root.iter("testcase"))) == len(rows)
+    assert len(list(root.iter("failure"))) == len(worse) > 0
+    markdown = towereval(*words, "markdown", cwd=tmp_path).stdout
+    assert markdown.count("**regression**") == len(worse)
+    summary = tmp_path / "summary.md"
+    github = towereval(*words, "github", cwd=tmp_path, GITHUB_STEP_SUMMARY=str(summary))
+    assert github.stdout.count("::error title=towereval%3A regression::") == len(worse)
+    assert summary.read_text() == markdown
+    assert towereval(*words, "xml", cwd=tmp_path).returncode == 2
+
+
+def test_alpha_margin_and_metrics_can_be_set(runs: dict[str, Path], tmp_path: Path) -> None:
+    words = ("compare", runs["good"], runs["good"], "--format", "json")
+    asked = ("--alpha", 0.01, "--margin", 0.05, "--metrics", "chrf,accuracy")
+    content = json.loads(towereval(*words, *asked, cwd=tmp_path).stdout)
+    assert (content["alpha"], content["margin"]) == (0.01, 0.05)
+    gated = {row["metric"] for row in content["comparisons"] if row["gated"]}
+    assert gated == {"chrf", "accuracy"}
+    done = towereval(*words, "--metrics", "teds", cwd=tmp_path)
+    assert "unknown metric 'teds'" in error_line(done, 2)
+
+
+def test_a_baseline_stands_for_its_run(runs: dict[str, Path], tmp_path: Path) -> None:
+    done = towereval("baseline", runs["good"], "good.json", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "good.json\n")
+    assert towereval("compare", "good.json", runs["good"], cwd=tmp_path).returncode == 0
+    assert towereval("compare", "good.json", runs["bad"], cwd=tmp_path).returncode == 1
