@@ -241,6 +241,11 @@ def test_what_is_not_the_benchmark_is_refused(tmp_path: Path) -> None:
         write_files(run, tmp_path, {})
     with pytest.raises(UsageError, match="the run has no such task"):
         write_files(run, tmp_path, {**given, "orcbench": "a/b"})
+    for wrong in ("OCRBench", "a/b\n- dataset:", "../../b", "a/b/c"):
+        with pytest.raises(UsageError, match="wanted ORG/NAME"):
+            write_files(run, tmp_path, {"ocrbench": wrong})
+    with pytest.raises(UsageError, match="wanted http:// or https://"):
+        write_files(run, tmp_path, given, "javascript:alert(1)")
     assert not (tmp_path / ".eval_results").exists()
 
 
@@ -291,10 +296,10 @@ def test_hostile_texts_are_harmless(tmp_path: Path) -> None:
     assert len(file.relative_to(tmp_path / "out").parts) == 5
     assert all(part.isascii() and part.isprintable() for part in file.parts[-3:])
 
-    files = write_files(run, tmp_path, {"ocrbench": f"a/b\n- {HOSTILE}"})
+    files = write_files(run, tmp_path, {"ocrbench": "echo840/OCRBench"})
     (entry,) = yaml.safe_load(files[0].read_text(encoding="utf-8"))
     assert set(entry) == {"dataset", "value", "date", "notes"}
-    assert entry["dataset"]["id"].startswith("a/b\\u000a- =HYPERLINK")
+    assert entry["notes"].count(r'=HYPERLINK("x")\u000a<script>') == 20_000
     assert "\u202e" not in files[0].read_text(encoding="utf-8")
 
     write_csv([run], tmp_path / "rows.csv")

@@ -18,6 +18,9 @@ from towereval.results import Run
 from towereval.store import storable
 from towereval.types import Result
 
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+", re.ASCII)
+_URL = re.compile(r"https?://\S+")
+
 
 def write_files(
     run: Run, output: Path, datasets: Mapping[str, str], source_url: str = ""
@@ -39,6 +42,11 @@ def write_files(
             groups.setdefault((row.task, row.variant), []).append(row)
     if not groups:
         raise UsageError(f"{run.folder}: no row has a value, so there is nothing to export")
+    for task, repo in datasets.items():
+        if not _HUB_ID.fullmatch(repo):
+            raise UsageError(f"--dataset {task}={repo!r:.100}: wanted ORG/NAME")
+    if source_url and not _URL.fullmatch(source_url):
+        raise UsageError(f"--source-url {source_url!r:.100}: wanted http:// or https://")
     if unknown := set(datasets) - {task for task, _ in groups}:
         raise UsageError(f"--dataset {min(unknown)}=...: the run has no such task")
     content = {
