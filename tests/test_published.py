@@ -14,12 +14,14 @@ import pytest
 
 from tests.finished_run import ROW, finished
 from tests.test_cli import error_line, towereval
+from tests.test_replay import record, replayed
 from towereval import plugins
 from towereval.bridges.lmms_eval import import_logs
 from towereval.errors import UnknownName
 from towereval.protocols import MEANS, PROTOCOLS
 from towereval.published import Comparison, beside, load
 from towereval.results import Run
+from towereval.run import run
 from towereval.types import Result
 
 ALL = load()
@@ -283,6 +285,19 @@ def test_the_authors_logs_are_their_own_numbers(shared: Path, tmp_path: Path, na
     assert "TowerVision-2B in TowerVision (arXiv:2510.21849)" in done.stdout
     assert "theirs is @towervision, the run's @towervision-text" in done.stdout
     assert "authors' logs" not in done.stdout
+
+
+def test_a_run_on_the_bundled_samples_is_beside_nothing(tmp_path: Path) -> None:
+    tasks = ("multi30k", "ocrbench")
+    recorded = record(tmp_path / "recorded", tasks)
+    folder = run(replayed(recorded, tmp_path / "results", tasks, model="TowerVision-2B")).folder
+    done = towereval("published", folder, "--format", "json", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    content = json.loads(done.stdout)
+    assert content["beside"] == []
+    assert len(content["refused"]) == 4  # OCRBench in table 1, three languages in table 2
+    reasons = {row["why"] for row in content["refused"]}
+    assert reasons == {"the run is on the bundled samples, not on the benchmark"}
 
 
 def test_the_table_says_where_each_number_is_from(tmp_path: Path) -> None:
