@@ -125,11 +125,11 @@ def _compared(
     from towereval.flips import benjamini_hochberg
     from towereval.paired import differences
 
-    contrasts = _contrasts(pairs, gated)
-    found = differences(contrasts, alpha=settings.alpha, flips=settings.flips, seed=settings.seed)
+    made = contrasts(pairs, gated)
+    found = differences(made, alpha=settings.alpha, flips=settings.flips, seed=settings.seed)
     alone = np.array([one.p for by_language in found for one in by_language.values()])
     p_bh = iter(benjamini_hochberg(alone).tolist())
-    for each, contrast, by_language in zip(pairs, contrasts, found, strict=True):
+    for each, contrast, by_language in zip(pairs, made, found, strict=True):
         for language, one in by_language.items():
             meant = each.languages if language == MEAN else (language,)
             same = each.same_answers.issuperset(meant)
@@ -154,7 +154,7 @@ def _compared(
             )
 
 
-def _contrasts(pairs: Sequence[Pairs], gated: Sequence[bool]) -> list[Contrast]:
+def contrasts(pairs: Sequence[Pairs], gated: Sequence[bool]) -> list[Contrast]:
     """Clusters are numbered through all tasks: a name means another item in another task."""
     import numpy as np
 

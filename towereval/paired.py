@@ -179,14 +179,14 @@ def _normal(level: float) -> float:
 def _measured(contrast: Contrast) -> Iterator[_Measured]:
     """Each language's difference, then that of their mean."""
     cells = list(contrast.cells.values())
-    pieces = _deleted(cells)
+    pieces = influences_on_differences(cells)
     found = [_language(cell, piece) for cell, piece in zip(cells, pieces, strict=True)]
     yield from found
     if len(found) > 1:
         yield _mean(cells, found, pieces)
 
 
-def _deleted(cells: Sequence[Cell]) -> list[Deleted | None]:
+def influences_on_differences(cells: Sequence[Cell]) -> list[Deleted | None]:
     """Influences on the difference, None where too few clusters carry an interval."""
     clusters = [np.unique(cell.cluster_R).size for cell in cells]
     metric = cells[0].metric
