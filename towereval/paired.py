@@ -262,8 +262,11 @@ def _mean(
         spread = joined(
             [replace(each, parts_G=each.parts_G * each.rows / (each.rows + 2)) for each in whole]
         )
-        # The made-up samples are in as many languages as a cluster is.
-        shared = sum(each.clusters for each in found) / clusters
+        # The made-up samples are shared by languages as far as the true ones move together; where
+        # nothing moves, by as many as a cluster is in.
+        shared, apart = sum(each.clusters for each in found) / clusters, spread.variance_L.sum()
+        if apart > 0:
+            shared = min(max(spread.joint * len(found) ** 2 / apart, 1), shared)
         made_up = shared * sum(each.made_up for each in found) / len(found) ** 2
         variance = spread.joint / scale**2 + made_up
         variance_L = np.array([each.variance for each in found])
