@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from towereval import languages
 from towereval.statistics import Estimate, Observations, estimate
 from towereval.store import Store
 from towereval.types import Metric, Result, Score, Task
@@ -65,7 +66,20 @@ def summarize(
             store, task, metric, _blank(task, metric.name, signature(metric), split, run_id)
         )
         for row in [replace(row, data=_data(row, data.get(task.name, {})))]
+        for row in [_with_missing(row, task, store.earlier_manifest().get("languages", ()))]
     )
+
+
+def _with_missing(row: Result, task: Task, asked: Sequence[str]) -> Result:
+    """A mean's note names the languages that it is said to be of but the data have not.
+
+    The bundled sample split has some languages only, as everybody can see.
+    """
+    if row.language != "*" or row.split == "sample":
+        return row
+    wanted = set(languages.expand(asked)) or set(task.languages)
+    missing = [code for code in task.languages if code in wanted and code not in row.languages]
+    return replace(row, note=f"{row.note}; no samples in {', '.join(missing)}") if missing else row
 
 
 def _data(row: Result, digests: Mapping[str, str]) -> str:

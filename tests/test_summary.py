@@ -1,0 +1,39 @@
+"""What a row says beside its number."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from tests.test_replay import record, replayed
+from towereval.run import SAMPLES, run
+from towereval.types import Result
+
+
+def mean(results: tuple[Result, ...]) -> Result:
+    [row] = [row for row in results if row.language == "*"]
+    return row
+
+
+def test_a_mean_says_which_languages_the_data_lack(tmp_path: Path) -> None:
+    recorded = record(tmp_path / "recorded", ["alm_bench"])
+    folder = Path(shutil.copytree(SAMPLES / "alm_bench", tmp_path / "data"))
+    for split in ("Finnish", "Korean"):
+        (folder / f"{split}.jsonl").write_text("")
+    data = {"data": {"alm_bench": folder}, "split": "full"}
+    row = mean(run(replayed(recorded, tmp_path / "results", ["alm_bench"], **data)).results)
+    assert len(row.languages) == 21
+    assert row.note.endswith("; no samples in ko, fi")
+
+
+def test_languages_that_were_not_asked_for_are_not_missed(tmp_path: Path) -> None:
+    recorded = record(tmp_path / "recorded", ["alm_bench"])
+    data = {"data": {"alm_bench": SAMPLES / "alm_bench"}, "split": "full"}
+    plan = replayed(recorded, tmp_path / "results", ["alm_bench"], **data, languages=("de", "en"))
+    assert "no samples" not in mean(run(plan).results).note
+
+
+def test_the_sample_split_is_known_to_have_a_few(tmp_path: Path) -> None:
+    recorded = record(tmp_path / "recorded", ["alm_bench"])
+    plan = replayed(recorded, tmp_path / "results", ["alm_bench"])
+    assert "no samples" not in mean(run(plan).results).note
