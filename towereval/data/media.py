@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import struct
 import threading
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +30,12 @@ DECODING = "rgb-upright-2"
 MAX_PIXELS = 200_000_000
 # Pillow's formats but those that nobody keeps photographs in; for EPS it would run Ghostscript.
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM", "ICO")
+
+# What Pillow's readers raise at damaged files, found by damaging them.
+_FAULTS = (
+    *(ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError, OSError),
+    *(RuntimeError, SyntaxError, TypeError, ValueError, struct.error, zlib.error),
+)
 
 
 def cache_folder() -> Path:
@@ -90,7 +98,7 @@ def decode_image(image: Image) -> Picture:
             return upright.convert("RGB")
     except UnidentifiedImageError as error:
         raise DataError(f"{image.source}: not a picture that Pillow can read") from error
-    except (OSError, ValueError, RuntimeError, SyntaxError, pil.DecompressionBombError) as error:
+    except (*_FAULTS, pil.DecompressionBombError) as error:
         raise DataError(f"{image.source}: cannot be decoded: {error}") from error
 
 
