@@ -1,8 +1,8 @@
 """LLaVA-NeXT: CLIP in tiles and a two-layer MLP on Llama 3 or Mistral; English.
 
 https://huggingface.co/llava-hf/llama3-llava-next-8b-hf (Llama 3 licence) and
-https://huggingface.co/llava-hf/llava-v1.6-mistral-7b-hf (Apache-2.0). TowerVision's Table 9 names
-the second, its result tables the first.
+https://huggingface.co/llava-hf/llava-v1.6-mistral-7b-hf (Apache-2.0), arXiv 2310.03744.
+TowerVision's Table 9 names the second, its result tables the first.
 """
 
 from __future__ import annotations

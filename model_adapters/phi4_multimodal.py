@@ -1,8 +1,7 @@
 """Phi-4-multimodal: SigLIP in tiles on Phi-4-mini, pictures through a LoRA of their own.
 
 https://huggingface.co/microsoft/Phi-4-multimodal-instruct, arXiv 2503.01743. MIT. vLLM has the
-class, and takes the processor from the repository's own code. Pictures are numbered in the
-prompt.
+class, its repository the processor. Pictures are numbered in the prompt.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import pytest
 
 from towereval.checkpoints import check, find
 from towereval.digests import files_digest
-from towereval.errors import ModelError, UnknownName
+from towereval.errors import ModelError, UnknownName, UsageError
 
 TENSORS = {"a": [0, 8], "b": [8, 20]}
 
@@ -175,3 +175,78 @@ def test_a_torn_list_of_digests_is_made_anew(tmp_path: Path, cache: Path, conten
     file.write_text(content)
     assert files_digest(folder) == before
     assert file.read_text() == whole
+
+
+# --- of the right kind ---
+
+
+def test_another_architecture_under_a_known_name_is_refused(tmp_path: Path) -> None:
+    folder = checkpoint(tmp_path / "model")
+    (folder / "config.json").write_text('{"architectures": ["LlavaForConditionalGeneration"]}')
+    with pytest.raises(ModelError) as error:
+        find(f"towervision:{folder}")
+    assert "LlavaForConditionalGeneration, but towervision:" in str(error.value)
+    assert f"--model generic:{folder}" in str(error.value)
+    assert find(f"generic:{folder}").folder == folder
+    (folder / "config.json").write_text("{}")
+    with pytest.raises(ModelError, match="of no architecture"):
+        find(f"towervision:{folder}")
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "told"),
+    [
+        ("tokenizer_config.json", "{}", True),
+        ("tokenizer_config.json", '{"chat_template": "{{ messages }}"}', False),
+        ("chat_template.json", '{"chat_template": "{{ messages }}"}', False),
+        ("chat_template.jinja", "{{ messages }}", False),
+        ("processor_config.json", '{"chat_template": null}', True),
+    ],
+)
+def test_a_missing_chat_template_is_told(
+    tmp_path: Path, file: str, content: str, told: bool
+) -> None:
+    folder = checkpoint(tmp_path / "model")
+    (folder / "tokenizer_config.json").write_text("{}")
+    (folder / file).write_text(content)
+    if told:
+        with pytest.raises(ModelError, match="has no chat template"):
+            find(str(folder))
+    else:
+        find(str(folder))
+
+
+def test_mistrals_own_format_is_told(tmp_path: Path) -> None:
+    (tmp_path / "params.json").write_text("{}")
+    with pytest.raises(ModelError, match="in Mistral's own format"):
+        find(str(tmp_path))
+
+
+# --- what runs code of its own, or cannot run ---
+
+
+def test_code_of_a_models_own_is_refused_until_it_is_pinned_and_allowed() -> None:
+    pytest.importorskip("huggingface_hub")
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    for name in ("centurio-qwen", "centurio-qwen@main", f"centurio-qwen@{commit}"):
+        with pytest.raises(UsageError, match="--model centurio-qwen@COMMIT --trust-remote-code"):
+            find(name)
+    for name in ("centurio-qwen", "someone/model", "someone/model@v1"):
+        with pytest.raises(UsageError, match="@COMMIT"):
+            find(name, trust_remote_code=True)
+    for name in (f"centurio-qwen@{commit}", f"someone/model@{commit}"):
+        with pytest.raises(ModelError, match="cannot be read from the hub"):  # not refused any more
+            find(name, trust_remote_code=True)
+
+
+def test_a_checkpoint_that_no_engine_reads_is_told_before_it_is_downloaded() -> None:
+    for name in ("llava-video-7b", "vimul-7b", "culturalpangea-7b"):
+        with pytest.raises(ModelError, match="LLaVA-NeXT's own format") as error:
+            find(name)
+        assert "\n" not in str(error.value)
+
+
+def test_a_folder_has_no_revisions(tmp_path: Path) -> None:
+    folder = checkpoint(tmp_path / "model")
+    with pytest.raises(UsageError, match="a folder has no revisions"):
+        find(f"{folder}@{'0' * 40}")

@@ -40,7 +40,10 @@ ImageScale: TypeAlias = Literal["", "fold", "keep"]
 LLAVAS = ("llava", "llava_next", "llava_next_video", "llava_onevision")
 # Their outputs are what the language model reads as a picture.
 _SCALED = re.compile(r"(model\.)?(multi_modal_projector\.linear_2\.(weight|bias)|image_newline)")
-_TOWER = re.compile(r"((?:model\.)?vision_tower\.)((?:embeddings|encoder|p\w+_layernorm|head)\..*)")
+_TOWER = re.compile(
+    r"((?:model\.)?vision_tower\.)"
+    r"((?:embeddings|encoder|pre_layrnorm|post_layernorm|head)\..*)"
+)
 _TOWERS = ("siglip_vision_model", "clip_vision_model")
 _TEXT_CLASSES = {
     "gemma2": "Gemma2ForCausalLM",

@@ -46,9 +46,18 @@ def find_subject(model: str, engine: str, engine_args: Mapping[str, Any]) -> Sub
     else:
         trusted = bool(engine_args.get("trust_remote_code"))
         found = checkpoints.find(model, trust_remote_code=trusted)
+    respondent = respondent_of(found, kind, versions, engine_args)
+    description = {**asdict(respondent), "changes": list(found.changes)}
+    return Subject(kind, found, respondent.digest, description, found.adapter.clean)
+
+
+def respondent_of(
+    found: Model, kind: EngineKind, versions: Mapping[str, str], engine_args: Mapping[str, Any]
+) -> Respondent:
+    """What of a model, its limits and its engine can change an answer."""
     checkpoint = found.checkpoint
     local = not kind.served and Path(checkpoint.repo).is_dir()
-    respondent = Respondent(
+    return Respondent(
         # Where a folder lies, and how its path is written, is not part of a model.
         model=found.digest if local and checkpoint.repo else checkpoint.repo or found.name,
         checkpoint=found.digest,
@@ -66,8 +75,6 @@ def find_subject(model: str, engine: str, engine_args: Mapping[str, Any]) -> Sub
         },
         media=DECODING,
     )
-    description = {**asdict(respondent), "changes": list(found.changes)}
-    return Subject(kind, found, respondent.digest, description, found.adapter.clean)
 
 
 def recorded_clean(manifest: Mapping[str, Any]) -> Callable[[str], str]:

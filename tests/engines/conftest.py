@@ -37,10 +37,35 @@ def quiet() -> Iterator[None]:
 
 @contextmanager
 def started(kind: str, model: Model, **engine_args: Any) -> Iterator[Engine]:
-    with quiet():
+    with quiet(), unchanged_classes():
         engine = engines.start(engines.find(kind), model, engine_args, seed=0)
-    with closing(engine):
-        yield engine
+        with closing(engine):
+            yield engine
+
+
+@contextmanager
+def unchanged_classes() -> Iterator[None]:
+    """vLLM decorates the classes that it takes from transformers, which others then cannot use."""
+    from transformers import PreTrainedModel
+
+    def below(parent: type) -> Iterator[type]:
+        for child in parent.__subclasses__():
+            yield child
+            yield from below(child)
+
+    before = {each: (each.__bases__, dict(vars(each))) for each in below(PreTrainedModel)}
+    try:
+        yield
+    finally:
+        for each, (bases, content) in before.items():
+            if each.__bases__ == bases:
+                continue
+            each.__bases__ = bases
+            for name in set(vars(each)) - set(content):
+                delattr(each, name)
+            for name in ("__init__", "__call__"):
+                if name in content:
+                    setattr(each, name, content[name])
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ is the project's own, `model_adapters/tiny.py`, and lends its way of spreading w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ PATCH = 14
 PINPOINTS = [[TILE, 2 * TILE], [2 * TILE, TILE], [2 * TILE, 2 * TILE]]
 ENDS = {"pad_token_id": 0, "eos_token_id": 1, "bos_token_id": 2}
 TEXT: Mapping[str, Any] = {
-    "vocab_size": 320,
+    "vocab_size": 360,
     "hidden_size": 64,
     "intermediate_size": 128,
     "num_hidden_layers": 2,
@@ -94,7 +94,7 @@ def build_onevision(folder: Path) -> None:
         vision_aspect_ratio="anyres_max_9",
     )
     processor = onevision_processor()
-    _save(transformers.LlavaOnevisionForConditionalGeneration, config, processor, folder)
+    save(transformers.LlavaOnevisionForConditionalGeneration, config, processor, folder)
     tiny._siglip_names(folder / "model.safetensors")
 
 
@@ -156,7 +156,7 @@ def build_qwen(folder: Path) -> None:
         transformers.Qwen2VLVideoProcessor(size=size),
         chat_template=tokenizer.chat_template,
     )
-    _save(transformers.Qwen2_5_VLForConditionalGeneration, config, processor, folder)
+    save(transformers.Qwen2_5_VLForConditionalGeneration, config, processor, folder)
 
 
 BUILDERS: Mapping[str, Callable[[Path], None]] = {
@@ -165,7 +165,8 @@ BUILDERS: Mapping[str, Callable[[Path], None]] = {
 }
 
 
-def _save(network: Any, config: Any, processor: Any, folder: Path) -> None:
+def save(network: Any, config: Any, processor: Any, folder: Path) -> None:
+    """Weights from seed 0, under the names that transformers 5 gives them."""
     import torch
     from transformers import GenerationConfig
 
@@ -179,11 +180,27 @@ def _save(network: Any, config: Any, processor: Any, folder: Path) -> None:
 
 
 def _tokenizer(image_token: str, video_token: str, *others: str, image: str, video: str) -> Any:
-    """Bytes as tokens, no merges; `image` and `video` are what the chat template writes."""
+    """`image` and `video` are what the chat template writes."""
+    template = (
+        "{{ bos_token }}{% for message in messages %}"
+        "<start_of_turn>{{ message['role'] }}\n{% for part in message['content'] %}"
+        "{% if part['type'] == 'image' %}"
+        + image
+        + "{% elif part['type'] == 'video' %}"
+        + video
+        + "{% else %}{{ part['text'] }}{% endif %}{% endfor %}<end_of_turn>\n{% endfor %}"
+        "{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
+    )
+    special = (image_token, video_token, *others)
+    return byte_tokenizer(special, template, image_token=image_token, video_token=video_token)
+
+
+def byte_tokenizer(special: Sequence[str], template: str, **named: str) -> Any:
+    """Bytes as tokens, no merges; `named` are the special tokens that a processor asks it for."""
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
-    special = [*SPECIAL_TOKENS, image_token, video_token, *others]
+    special = [*SPECIAL_TOKENS, *special]
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocabulary = {token: index for index, token in enumerate([*special, *alphabet])}
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[], unk_token="<unk>"))
@@ -197,13 +214,6 @@ def _tokenizer(image_token: str, video_token: str, *others: str, image: str, vid
         bos_token="<bos>",
         unk_token="<unk>",
         model_max_length=2048,
-        extra_special_tokens={"image_token": image_token, "video_token": video_token},
-        chat_template="{{ bos_token }}{% for message in messages %}"
-        "<start_of_turn>{{ message['role'] }}\n{% for part in message['content'] %}"
-        "{% if part['type'] == 'image' %}"
-        + image
-        + "{% elif part['type'] == 'video' %}"
-        + video
-        + "{% else %}{{ part['text'] }}{% endif %}{% endfor %}<end_of_turn>\n{% endfor %}"
-        "{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}",
+        extra_special_tokens=named,
+        chat_template=template,
     )

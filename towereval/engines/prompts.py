@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
 from bisect import bisect_left
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from PIL.Image import Image as Picture
@@ -45,12 +47,14 @@ class Encoded:
 class PromptEncoder:
     """Chat template and tokenizer of one model. Not for use by several threads at once."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, *, trust_remote_code: bool = False) -> None:
         from transformers import AutoProcessor
 
         try:
-            self.processor = AutoProcessor.from_pretrained(model.folder)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            self.processor = AutoProcessor.from_pretrained(
+                model.folder, trust_remote_code=trust_remote_code
+            )
+        except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
             reason = " ".join(str(error).split())[:200]
             raise ModelError(f"{model.folder}: its processor cannot be loaded: {reason}") from error
         self.tokenizer = getattr(self.processor, "tokenizer", self.processor)
@@ -61,8 +65,11 @@ class PromptEncoder:
             )
         self._template = template
         self._checkpoint = model.checkpoint
-        names = [getattr(self.processor, f"{kind}_token", None) for kind in ("image", "video")]
+        # Gemma 3's template writes what begins a picture, and the processor the rest.
+        kinds = ("image_token", "video_token", "boi_token")
+        names = [getattr(self.processor, kind, None) for kind in kinds]
         self._placeholders = [name for name in names if isinstance(name, str)]
+        self._check_placeholders(model.folder)
 
     def encode(self, decoded: Decoded) -> Encoded:
         """Raises `DataError` for what the engines would answer each in its own way."""
@@ -81,6 +88,21 @@ class PromptEncoder:
         # a token that straddles it belongs to the continuation.
         tail = sum(1 for _, end in encoding["offset_mapping"] if end > len(text))
         return Encoded(whole, list(encoding["input_ids"]), tail)
+
+    def _check_placeholders(self, folder: Path) -> None:
+        """That what stands for a picture is a token, and the one that the weights know."""
+        for name in self._placeholders:
+            found = self.tokenizer.convert_tokens_to_ids(name)
+            if found is None or found == self.tokenizer.unk_token_id:
+                raise ModelError(f"{folder}: its tokenizer has no token {name}, which is a picture")
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        for key in ("image_token_index", "image_token_id", "video_token_index", "video_token_id"):
+            number = config.get(key)
+            if isinstance(number, int) and number >= len(self.tokenizer):
+                raise ModelError(
+                    f"{folder}: config.json's {key} is {number}, but its tokenizer has"
+                    f" {len(self.tokenizer)} tokens"
+                )
 
     def _check(self, decoded: Decoded) -> None:
         parts = [part for message in decoded.request.prompt for part in message.parts]

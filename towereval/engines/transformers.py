@@ -13,7 +13,13 @@ from itertools import groupby, islice
 from typing import Any
 
 import torch
-from transformers import AutoModelForImageTextToText, GenerationConfig
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForImageTextToText,
+    AutoModelForMultimodalLM,
+    GenerationConfig,
+)
 
 from towereval.engines import KINDS
 from towereval.engines.prompts import (
@@ -52,10 +58,11 @@ class TransformersEngine:
         self.batch_size = int(settings.pop("batch_size", BATCH_SIZE))
         self.device = settings.pop("device", "cuda" if torch.cuda.is_available() else "cpu")
         self.model = model
-        self.encoder = PromptEncoder(model)
+        trusted = bool(settings.get("trust_remote_code"))
+        self.encoder = PromptEncoder(model, trust_remote_code=trusted)
         self.encoder.tokenizer.padding_side = "left"
         try:
-            network = AutoModelForImageTextToText.from_pretrained(model.folder, **settings)
+            network = _class(model, trusted).from_pretrained(model.folder, **settings)
         except Exception as error:
             reason = " ".join(str(error).split())[:500]
             raise EngineError(f"transformers cannot load {model.folder}: {reason}") from error
@@ -188,6 +195,16 @@ class TransformersEngine:
         """Up to and with the first end token: what follows is the batch's padding."""
         at = next((at for at, token in enumerate(tokens) if token in self.ends), len(tokens))
         return tokens[: at + 1]
+
+
+def _class(model: Model, trust_remote_code: bool) -> Any:
+    """The auto class that knows the checkpoint: some read pictures as language models."""
+    config = AutoConfig.from_pretrained(model.folder, trust_remote_code=trust_remote_code)
+    own = getattr(config, "auto_map", {}) if trust_remote_code else {}
+    for auto in (AutoModelForImageTextToText, AutoModelForMultimodalLM, AutoModelForCausalLM):
+        if auto.__name__ in own or type(config) in auto._model_mapping:
+            return auto
+    return AutoModelForImageTextToText  # whose error says what it knows
 
 
 class _StopStrings:

@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from towereval.engines import KINDS
@@ -41,8 +42,10 @@ class VllmEngine:
 
     def __init__(self, model: Model, *, engine_args: Mapping[str, Any], seed: int) -> None:
         self.model = model
-        self.encoder = PromptEncoder(model)
+        trusted = bool(engine_args.get("trust_remote_code"))
+        self.encoder = PromptEncoder(model, trust_remote_code=trusted)
         self.llm = _load(model, engine_args, seed)
+        self._timeless = self.llm.llm_engine.model_config.using_transformers_backend()
         self._names = itertools.count()  # not keys: two requests may have the same one
 
     def run(self, requests: Iterable[Request]) -> Generator[Response, None, None]:
@@ -69,6 +72,11 @@ class VllmEngine:
         """Give one request to the engine; the reason if that cannot be done."""
         if decoded.error:
             return decoded.error
+        if decoded.videos and self._timeless:
+            return (
+                "vLLM runs this model by transformers' modules, which it does not tell when frames"
+                " were: use --engine transformers"
+            )
         request = decoded.request
         try:
             encoded = self.encoder.encode(decoded)
@@ -138,13 +146,28 @@ def _load(model: Model, engine_args: Mapping[str, Any], seed: int) -> LLM:
             # back the generator, which torch's CPU generator cannot do.
             "enable_chunked_prefill": False,
         }
+    own = {name: _placed(value, model.folder) for name, value in checkpoint.engine_args.items()}
     try:
-        return LLM(**{**settings, **checkpoint.engine_args, **engine_args})
+        llm = LLM(**{**settings, **own, **engine_args})
     except Exception as error:
         reason = " ".join(str(error).split())[:500]
         raise EngineError(
             f"vLLM cannot load {model.folder}: {type(error).__name__}: {reason}"
         ) from error
+    if current_platform.is_cpu() and llm.llm_engine.model_config.is_mm_prefix_lm:
+        llm.llm_engine.engine_core.shutdown()
+        raise EngineError(
+            f"{model.folder}: the tokens of a picture attend to each other both ways, which vLLM"
+            " does on a GPU only: use --engine transformers"
+        )
+    return llm
+
+
+def _placed(value: Any, folder: Path) -> Any:
+    """An engine argument that names a file of the checkpoint as {folder}/..., with its path."""
+    if isinstance(value, Mapping):
+        return {key: _placed(inner, folder) for key, inner in value.items()}
+    return value.replace("{folder}", str(folder)) if isinstance(value, str) else value
 
 
 def _prompt(decoded: Decoded, encoded: Encoded) -> dict[str, Any]:
