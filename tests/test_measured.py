@@ -16,7 +16,7 @@ from towereval.errors import StoreError, UsageError
 from towereval.measured import read, write_baseline
 from towereval.run import run
 from towereval.store import Store
-from towereval.types import Request, Response, Sample
+from towereval.types import Request, Response, Sample, digest
 
 TASKS = ("multi30k", "ocrbench")
 
@@ -94,6 +94,12 @@ def test_a_run_without_results_or_store_is_not_finished(folder: Path) -> None:
         read(folder)
 
 
+def test_a_manifest_without_its_tasks_is_refused(folder: Path) -> None:
+    edit(folder / "manifest.json", lambda content: content["tasks"][0].pop("version"))
+    with pytest.raises(StoreError, match=r"manifest\.json does not name its tasks: KeyError"):
+        read(folder)
+
+
 def row(content: dict[str, Any], metric: str, language: str) -> dict[str, Any]:
     [found] = [
         each
@@ -152,6 +158,39 @@ def test_an_edited_baseline_is_refused(made: Path, tmp_path: Path) -> None:
     write_baseline(made, file)
     edit(file, lambda content: content.update(model="better"))
     with pytest.raises(StoreError, match="edited after it was written"):
+        read(file)
+
+
+def part_of(content: Any) -> Any:
+    return content["tasks"]["ocrbench"]["languages"]["en"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda c: part_of(c)["statistics"]["accuracy"].pop(),
+        lambda c: part_of(c)["clusters"].pop(),
+        lambda c: part_of(c)["statistics"]["accuracy"].__setitem__(0, ["1"]),
+        lambda c: part_of(c)["statistics"]["accuracy"].__setitem__(0, [1e999]),
+        lambda c: part_of(c)["statistics"]["accuracy"].__setitem__(0, [1, 1]),
+        lambda c: part_of(c)["statistics"]["accuracy"].__setitem__(0, 1),
+        lambda c: c["tasks"]["ocrbench"].pop("version"),
+        lambda c: c.update(tasks=3),
+    ],
+)
+def test_a_baseline_made_by_others_is_checked_too(
+    made: Path, tmp_path: Path, change: Callable[[Any], object]
+) -> None:
+    file = tmp_path / "made.json"
+    write_baseline(made, file)
+
+    def signed(content: Any) -> None:
+        change(content)
+        del content["digest"]
+        content["digest"] = digest(content)
+
+    edit(file, signed)
+    with pytest.raises(UsageError, match="neither a run's folder nor a baseline"):
         read(file)
 
 

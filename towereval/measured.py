@@ -77,8 +77,22 @@ def read(path: Path) -> Measured:
         if failures := store.failures(3):
             why = "; ".join(f"{count}x {reason}" for reason, count in failures)
             raise StoreError(f"{path}: scores are missing because their metric failed: {why}")
-        tasks = {task["name"]: _task(path, store, run, task) for task in run.manifest["tasks"]}
-    return Measured(run.model, run.run_id, run.manifest["split"], tasks)
+        split, asked = _asked(run)
+        tasks = {name: _task(path, store, run, name, told) for name, told in asked.items()}
+    return Measured(run.model, run.run_id, split, tasks)
+
+
+def _asked(run: Run) -> tuple[str, dict[str, tuple[str, int]]]:
+    """The split, and each task's variant and version."""
+    try:
+        tasks = {
+            str(task["name"]): (str(task["variant"]), int(task["version"]))
+            for task in run.manifest["tasks"]
+        }
+        return str(run.manifest["split"]), tasks
+    except (KeyError, TypeError, ValueError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise StoreError(f"{run.folder}/manifest.json does not name its tasks: {reason}") from error
 
 
 def write_baseline(run: Path, file: Path) -> None:
@@ -139,24 +153,35 @@ def _load_task(content: dict[str, Any]) -> MeasuredTask:
 
 def _load_part(content: dict[str, Any]) -> Part:
     statistics = {
-        metric: tuple(None if one is None else tuple(one) for one in column)
+        metric: tuple(None if one is None else tuple(map(_number, one)) for one in column)
         for metric, column in content["statistics"].items()
     }
-    listed = {name: tuple(content[name]) for name in ("samples", "clusters")}
+    listed = {name: tuple(map(str, content[name])) for name in ("samples", "clusters")}
+    columns = [*listed.values(), *statistics.values()]
+    if len({len(column) for column in columns}) > 1:
+        raise ValueError("not every sample has a cluster and statistics")
+    for metric, column in statistics.items():
+        if len({len(one) for one in column if one}) > 1:
+            raise ValueError(f"{metric} has statistics of several lengths")
     return Part(**{**content, **listed, "statistics": statistics})
 
 
-def _task(path: Path, store: Store, run: Run, asked: Mapping[str, Any]) -> MeasuredTask:
-    name = asked["name"]
+def _number(value: Any) -> float:
+    if type(value) not in (int, float) or not math.isfinite(value):
+        raise ValueError(f"{value!r:.60} is no number")
+    return float(value)
+
+
+def _task(path: Path, store: Store, run: Run, name: str, asked: tuple[str, int]) -> MeasuredTask:
     rows = [row for row in run.rows if row.task == name and not row.group]
     for row in rows:
-        if (row.variant, row.task_version) != (asked["variant"], asked["version"]):
+        if (row.variant, row.task_version) != asked:
             raise StoreError(f"{path}: results.json and manifest.json name other {name}s: {_REDO}")
-    task = plugins.load_task(f"{name}@{asked['variant']}")
+    task = plugins.load_task(f"{name}@{asked[0]}")
     signatures = {row.metric: row.signature for row in rows if row.n}
     parts = _parts(store, task, run)
     _check(path, task, rows, parts)
-    return MeasuredTask(asked["variant"], asked["version"], signatures, parts)
+    return MeasuredTask(*asked, signatures, parts)
 
 
 _REDO = "edited by hand, or not by this towereval; towereval score writes them again"
