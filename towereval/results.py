@@ -17,6 +17,8 @@ _TEXTS = ("task", "variant", "split", "language", "metric", "signature", "run_id
 _OTHER_TEXTS = ("group", "note", "data")
 _COUNTS = ("task_version", "n", "n_failed", "n_unscored")
 _NUMBERS = ("value", "ci_low", "ci_high")
+_KNOWN = frozenset(field.name for field in fields(Result))
+_NEEDED = frozenset(field.name for field in fields(Result) if field.default is MISSING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +84,7 @@ def _text(file: Path, content: Mapping[str, Any], name: str) -> str:
 def _row(where: str, raw: object) -> Result:
     if not isinstance(raw, dict):
         raise StoreError(f"{where}: a row is an object, found {type(raw).__name__}")
-    known = {field.name for field in fields(Result)}
-    needed = {field.name for field in fields(Result) if field.default is MISSING}
-    if wrong := (needed - set(raw)) | (set(raw) - known):
+    if wrong := (_NEEDED - raw.keys()) | (raw.keys() - _KNOWN):
         raise StoreError(f"{where}: {', '.join(sorted(map(str, wrong)))} is missing or unknown")
     for name in (*_TEXTS, *_OTHER_TEXTS):
         value = raw.get(name, "")

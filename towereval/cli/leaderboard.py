@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from towereval.types import Metric
 
 FOLDER = Path("leaderboard")
+# More models than this are rows, not columns, and no more than so many of them.
+WIDEST = 8
+LONGEST = 20
 
 
 class Format(StrEnum):
@@ -53,11 +56,13 @@ def leaderboard(
     cards = _cards(board.models, _model_file(models) if models else {})
     bounds = Bounds(per_cell=samples) if pictures else Bounds(per_cell=samples, pictures=0)
     publication = Publication(title or Publication().title, cards, bounds, chosen)
-    publish_board(board, output, _find_metric, publication)
+    content = publish_board(board, output, _find_metric, publication)
     for notice in board.notices:
         print(f"note: {notice}", file=sys.stderr)
     if format is Format.MARKDOWN:
         _show_markdown(board)
+    elif len(board.models) > WIDEST:
+        _show_ranking(content)
     else:
         _show_table(board)
     print(output / "index.html", file=sys.stderr)
@@ -115,6 +120,42 @@ def _model_file(file: Path) -> dict[str, dict[str, Any]]:
     return content
 
 
+def _show_ranking(content: Mapping[str, Any]) -> None:
+    """The best models by the average over tasks and all languages, or by the first measure."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from towereval.cli.console import print_table
+    from towereval.printable import visible
+
+    everything = [each for each in content["averages"] if each["selection"] == "all"]
+    column = max(everything or content["lines"], key=lambda each: len(each.get("measures", ())))
+    measures = column.get("measures") or [column["measure"]]
+    table = Table(box=None, pad_edge=False)
+    for name in ("rank", "model", "average", "±", "n", "failed"):
+        table.add_column(name, justify="left" if name == "model" else "right")
+    lines = [line for line in content["lines"] if line["measure"] in measures and not line["group"]]
+    points = content["measures"][measures[0]]["points"]
+    ranked = [k for k, value in enumerate(column["value"]) if value is not None]
+    for k in sorted(ranked, key=lambda k: -column["value"][k])[:LONGEST]:
+        low, high = column["ci_low"][k], column["ci_high"][k]
+        best, worst = column["rank_best"][k], column["rank_worst"][k]
+        failed = sum(line["n_failed"][k] for line in lines)
+        table.add_row(
+            "-" if best is None else f"{best}" if best == worst else f"{best}-{worst}",
+            Text(visible(content["models"][k]["name"], 60)),
+            f"{column['value'][k] * points:.1f}",
+            "-" if low is None else f"±{(high - low) / 2 * points:.1f}",
+            f"{sum(line['n'][k] for line in lines)}",
+            f"[red]{failed}[/]" if failed else "0",
+        )
+    print_table(table)
+    names = [content["measures"][m]["task"] for m in measures]
+    rest = len(content["models"]) - min(len(ranked), LONGEST)
+    over = ", ".join(names) if len(names) <= 6 else f"{len(names)} tasks"
+    print(f"average over {over}; {rest} more models on the page")
+
+
 def _show_table(board: Board) -> None:
     from rich.table import Table
     from rich.text import Text
@@ -145,7 +186,7 @@ def _show_markdown(board: Board) -> None:
 
 
 def _rows(board: Board, *, intervals: bool) -> Iterator[list[str]]:
-    from towereval.cli.console import interval, number
+    from towereval.cli.console import half_width, interval, number
 
     for line, cells in board.lines():
         task = f"{line.task}@{line.variant}" + (" (sample)" if line.split == "sample" else "")
@@ -153,7 +194,7 @@ def _rows(board: Board, *, intervals: bool) -> Iterator[list[str]]:
         for model in board.models:
             cell = cells.get(model)
             text = number(cell.value, cell) if cell else ""
-            if cell and intervals and cell.ci_low is not None:
-                text += f" ({interval(cell)})"
+            if cell and cell.ci_low is not None:
+                text += f" ({interval(cell)})" if intervals else f" {half_width(cell)}"
             row.append(text)
         yield row

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from towereval.leaderboard.averages import correlations
 from towereval.leaderboard.build import Board, checked, fold, origin
@@ -31,8 +32,11 @@ class Publication:
 
 def publish_board(
     board: Board, output: Path, find_metric: FindMetric, publication: Publication
-) -> None:
-    """Write leaderboard.json, index.html, samples/ and thumbs/. Raises `StoreError`."""
+) -> dict[str, Any]:
+    """Write leaderboard.json, index.html, samples/ and thumbs/; the content of the first.
+
+    Raises `StoreError`.
+    """
     table = tabulate(board)
     rho_M = correlations(table)
     ranks = rank(board, table, rho_M, find_metric)
@@ -46,6 +50,7 @@ def publish_board(
         about += " These are the few bundled samples, which compare no models."
     html = page(content, title=publication.title, about=about.strip(), samples=names)
     write_page(html, output / "index.html")
+    return content
 
 
 def write_report(folder: Path) -> Path:

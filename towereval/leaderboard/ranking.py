@@ -84,10 +84,12 @@ def rank(board: Board, table: Table, rho_M: Floats, find_metric: FindMetric) -> 
     for name, (measures, languages, average) in columns.items():
         signed = _signed(table, measures, average)
         members = _influences(table, evidence, measures, languages, signed)
-        paired += members is not None
         if members is None:
-            members = _independent(signed, _fewest(table, measures, languages))
-        found[name] = _ranked(members, models, max_t)
+            fewest = _fewest(table, measures, languages)
+            found[name] = _independent(signed, fewest, max_t)
+        else:
+            paired += 1
+            found[name] = _paired(members, models, max_t)
     return Ranks(found, _method(max_t, paired, len(found)))
 
 
@@ -211,50 +213,71 @@ def _fewest(table: Table, measures: Sequence[int], languages: Sequence[str]) -> 
     return max(1, min(counts))
 
 
-def _independent(average: Average, n: int) -> dict[int, Influence]:
-    """Models with an interval, each with a cluster of its own."""
-    models = np.flatnonzero(np.isfinite(average.value_K) & np.isfinite(average.error_K))
-    names = tuple(f"model {k}" for k in models)
-    error_KK = np.diag(average.error_K[models])
-    return {
-        int(k): Influence(float(average.value_K[k]), n, 1.0, names, part_C, NORMAL)
-        for k, part_C in zip(models, error_KK, strict=True)
-    }
-
-
-def _ranked(
+def _paired(
     members: Mapping[int, Influence], models: int, max_t: bool
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    best, worst = [0] * models, [0] * models
+    """Ranks on shared samples; none rather than wrong ones where items are not the same."""
+    found = list(members.values())
     try:
-        sets = (rank_sets if max_t else holm_rank_sets)(list(members.values()))
+        if max_t or len(found) < 2:
+            return _placed(list(members), rank_sets(found), models)
+        check_same_items(found)
     except UsageError:
-        sets = []  # not the same items: no ranks rather than wrong ones
-    for k, (low, high) in zip(members, sets, strict=False):
+        return _placed([], [], models)
+    value_K = np.array([each.value / each.scale for each in found])
+    parts_CK = np.stack([each.parts / each.scale for each in found], 1)
+    freedom = min(each.freedom for each in found)
+    sets = holm_rank_sets(value_K, parts_CK.T @ parts_CK, found[0].n, freedom)
+    return _placed(list(members), sets, models)
+
+
+def _independent(average: Average, n: int, max_t: bool) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Ranks of models with an interval, each as if measured on samples of its own."""
+    members = np.flatnonzero(np.isfinite(average.value_K) & np.isfinite(average.error_K))
+    value_K, error_K = average.value_K[members], average.error_K[members]
+    if max_t:
+        names = tuple(f"model {k}" for k in members)
+        alone = [
+            Influence(float(value), n, 1.0, names, part_C, NORMAL)
+            for value, part_C in zip(value_K, np.diag(error_K), strict=True)
+        ]
+        sets = rank_sets(alone)
+    else:
+        sets = holm_rank_sets(value_K, np.diag(error_K**2), n, NORMAL)
+    return _placed(members.tolist(), sets, len(average.value_K))
+
+
+def _placed(
+    members: Sequence[int], sets: Sequence[tuple[int, int]], models: int
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    best, worst = [0] * models, [0] * models
+    for k, (low, high) in zip(members, sets, strict=True):
         best[k], worst[k] = low, high
     return tuple(best), tuple(worst)
 
 
-def holm_rank_sets(models: Sequence[Influence]) -> list[tuple[int, int]]:
+def holm_rank_sets(
+    value_K: Floats, covariance_KK: Floats, n: int, freedom: float
+) -> list[tuple[int, int]]:
     """As `ranks.rank_sets`, in closed form: a step-down test of all pairs by Holm (1979)."""
     from scipy import special
 
-    if len(models) < 2:
-        return [(1, 1)] * len(models)
-    check_same_items(models)
-    value_K = np.array([model.value / model.scale for model in models])
-    parts_CK = np.stack([model.parts / model.scale for model in models], 1)
-    covariance_KK = parts_CK.T @ parts_CK
+    models = len(value_K)
+    one_P, other_P = np.triu_indices(models, 1)
     variance_K = np.diag(covariance_KK)
-    variance_KK = variance_K[:, None] + variance_K[None, :] - 2 * covariance_KK
-    error_KK = np.sqrt(np.maximum(variance_KK, 0) + 2 / models[0].n ** 2)
-    distance_KK = (value_K[:, None] - value_K[None, :]) / error_KK
-    freedom = min(model.freedom for model in models)
-    pairs, told = len(models) * (len(models) - 1) // 2, -1
-    better_KK = np.zeros_like(distance_KK, bool)
-    while told < (found := int(better_KK.sum())) < pairs:
+    variance_P = variance_K[one_P] + variance_K[other_P] - 2 * covariance_KK[one_P, other_P]
+    distance_P = value_K[one_P] - value_K[other_P]
+    distance_P /= np.sqrt(np.maximum(variance_P, 0) + 2 / n**2)
+    size_P = np.abs(distance_P)
+    told, found = -1, 0
+    while told < found < len(size_P):
         told = found
-        level = 1 - (1 - LEVEL) / 2 / (pairs - told)
-        better_KK = distance_KK > special.stdtrit(freedom, level)
-    low_K, high_K = 1 + better_KK.sum(0), len(models) - better_KK.sum(1)
-    return list(zip(low_K.tolist(), high_K.tolist(), strict=True))
+        critical = special.stdtrit(freedom, 1 - (1 - LEVEL) / 2 / (len(size_P) - told))
+        found = int((size_P > critical).sum())
+    told_P = size_P > critical if len(size_P) else size_P > 0
+    first_P, second_P = told_P & (distance_P > 0), told_P & (distance_P < 0)
+    better_K = np.bincount(one_P[first_P], minlength=models)
+    better_K += np.bincount(other_P[second_P], minlength=models)
+    worse_K = np.bincount(other_P[first_P], minlength=models)
+    worse_K += np.bincount(one_P[second_P], minlength=models)
+    return list(zip((1 + worse_K).tolist(), (models - better_K).tolist(), strict=True))

@@ -54,7 +54,7 @@ def page(
         "inline": inline or {},
     }
     text = storable(json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False))
-    packed = base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
+    packed = base64.b64encode(gzip.compress(text.encode(), 7, mtime=0)).decode()
     html = _source("index.html")
     html = html.replace("/*STYLE*/", "\n".join(map(_source, STYLES)))
     html = html.replace("/*SCRIPT*/", '"use strict";\n' + "\n".join(map(_source, SCRIPTS)))
@@ -184,7 +184,10 @@ def _ranks(content: Mapping[str, Any]) -> dict[str, dict[str, list[int]]]:
     return {
         name: {
             "best": [rank or 0 for rank in column["rank_best"]],
-            "worst": [rank or 0 for rank in column["rank_worst"]],
+            "more": [
+                (worst or 0) - (best or 0)
+                for best, worst in zip(column["rank_best"], column["rank_worst"], strict=True)
+            ],
         }
         for name, column in found.items()
         if any(column["rank_best"])

@@ -62,8 +62,12 @@ def shards(
     per_cell = max(1, min(bounds.per_cell, bounds.samples // max(1, len(cells))))
     drawn: dict[tuple[int, str], list[str]] = {}
     found: dict[str, Shard] = {}
+    folders = {run.folder for run in board.runs.values()}
+    logged = {folder for folder in folders if (folder / "run.sqlite").is_file()}
     for k, source, code, run in cells[: bounds.samples if bounds.per_cell else 0]:
         folder = board.runs[table.runs[run]].folder
+        if folder not in logged:
+            continue
         task = table.measures[source].task
         try:
             with opened(folder) as db:
@@ -79,15 +83,18 @@ def shards(
 
 def _cells(table: Table, models: Sequence[str]) -> Iterator[tuple[int, int, str, int]]:
     """Model, measure that stands for its task, language and run."""
+    groups: dict[int, list[int]] = {source: [] for source in table.sources}
+    for m, source in enumerate(table.sources):
+        groups[source].append(m)
+    # Measures of the same samples come from the same run, but where a newer one lacks a number.
+    newest = {source: table.run_KML[:, same].max(1).tolist() for source, same in groups.items()}
     for k, model in enumerate(table.models):
         if models and model not in models:
             continue
-        for source in sorted(set(table.sources)):
-            for at, code in enumerate(table.languages):
-                same = [m for m, first in enumerate(table.sources) if first == source]
-                runs = [int(run) for run in table.run_KML[k, same, at] if run >= 0]
-                if runs:
-                    yield k, source, code, runs[0]
+        for source, run_KL in newest.items():
+            for code, run in zip(table.languages, run_KL[k], strict=True):
+                if run >= 0:
+                    yield k, source, code, run
 
 
 def _draw(db: sqlite3.Connection, task: str, language: str, count: int) -> list[str]:

@@ -128,8 +128,9 @@ class Grid {
   }
 
   range(column) {
-    if (this.view.state.cells === "heat" || !(column.to > column.from)) return "";
-    return `${column.from.toFixed(0)}–${column.to.toFixed(0)}`;
+    if (this.view.state.cells === "heat") return "";
+    const { from, to } = rangeOf(this.view, column);
+    return to > from ? `${from.toFixed(0)}–${to.toFixed(0)}` : "";
   }
 
   columnIndex(column) {
@@ -164,6 +165,7 @@ class Grid {
   }
 
   cellHtml(row, c, column, model, name, size) {
+    const { view } = this;
     const value = column.value[model];
     const at = `role="gridcell" tabindex="-1" aria-colindex="${c < 0 ? 3 : this.columnIndex(c)}" data-row="${row}" data-column="${c}"`;
     if (Number.isNaN(value)) return this.missingHtml(column, model, name, at);
@@ -171,13 +173,13 @@ class Grid {
     const mark = failed ? '<b class="failed" title="more than 1% failed">!</b>' : "";
     if (size.heat && c < 0) return `<td class="${name}" ${at}>${mark}${value.toFixed(1)}</td>`;
     if (size.heat) {
-      const span = column.best - column.worst || 1;
-      const step = Math.max(0, Math.min(10, Math.round(((value - column.worst) / span) * 10)));
+      const { best, worst } = coloursOf(view, column);
+      const step = Math.max(0, Math.min(10, Math.round(((value - worst) / (best - worst || 1)) * 10)));
       return `<td class="heat-${step} ${name}" ${at}>${mark}${value.toFixed(size.phone ? 0 : 1)}</td>`;
     }
     const half = (column.high[model] - column.low[model]) / 2;
     const low = Number.isNaN(half) ? "" : `<small> ±${half.toFixed(1)}</small>`;
-    return `<td class="interval ${name}" ${at} style="${whisker(column, model)}">${mark}${value.toFixed(1)}${low}</td>`;
+    return `<td class="interval ${name}" ${at} style="${whisker(column, model, rangeOf(view, column))}">${mark}${value.toFixed(1)}${low}</td>`;
   }
 
   missingHtml(column, model, name, at) {
@@ -237,15 +239,14 @@ class Grid {
 function rankText(column, model) {
   const ranks = column?.ranks;
   if (!ranks || !ranks.best[model]) return "–";
-  const [best, worst] = [ranks.best[model], ranks.worst[model]];
+  const [best, worst] = [ranks.best[model], ranks.best[model] + ranks.more[model]];
   const text = best === worst ? `${best}` : `${best}–${worst}`;
   return best === 1 ? `<b>${text}</b>` : text;
 }
 
 // Where the tick and the bar are, as shares of the column's range.
-function whisker(column, model) {
-  const place = (value) =>
-    Math.min(1, Math.max(0, (value - column.from) / (column.to - column.from || 1)));
+function whisker(column, model, { from, to }) {
+  const place = (value) => Math.min(1, Math.max(0, (value - from) / (to - from || 1)));
   const value = place(column.value[model]);
   const known = !Number.isNaN(column.low[model]);
   const low = known ? place(column.low[model]) : value;

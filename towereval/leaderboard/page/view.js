@@ -129,16 +129,27 @@ function describeCodes(board, codes) {
   return `mean over ${codes.length} languages (${codes.join(", ")})`;
 }
 
+// Columns depend on neither the models shown nor their order: they are kept for the next sort or search.
+const keptColumns = { key: "", columns: [], average: null };
+
+function columnsAndAverage(board, state, codes) {
+  const key = [state.view, state.measure, codes].join();
+  if (key !== keptColumns.key) {
+    keptColumns.key = key;
+    keptColumns.columns = columnsOf(board, state, codes);
+    const { averaged } = selectedMeasures(board, state);
+    keptColumns.average = tasksColumn(board, averaged, codes, "average", "Average");
+  }
+  return keptColumns;
+}
+
 // Everything the table shows; `order` holds models, those without a value in the sorted column last.
 function computeView(board, state) {
   const codes = selectedCodes(board, state);
   const models = selectedModels(board, state);
-  const columns = columnsOf(board, state, codes);
-  const { averaged } = selectedMeasures(board, state);
-  const average = tasksColumn(board, averaged, codes, "average", "Average");
-  const view = { state, codes, models, columns, average };
+  const { columns, average } = columnsAndAverage(board, state, codes);
+  const view = { state: { ...state }, codes, models, columns, average, scales: new Map() };
   view.ranked = columns.find((column) => column.id === state.sort) ?? average ?? columns[0] ?? null;
-  scaleColumns(view);
   view.order = orderModels(board, view);
   return view;
 }
@@ -147,7 +158,7 @@ function orderModels(board, view) {
   const { state, models, ranked } = view;
   const sign = state.order === "down" ? -1 : 1;
   const byName = (a, b) => board.models[a].label.localeCompare(board.models[b].label);
-  if (state.sort === "name" || !ranked) return [...models].sort((a, b) => -sign * byName(a, b));
+  if (state.sort === "name" || !ranked) return [...models].sort((a, b) => sign * byName(a, b));
   const key = ranked.value;
   return [...models].sort((a, b) => {
     const [first, second] = [key[a], key[b]];
@@ -159,33 +170,46 @@ function orderModels(board, view) {
 }
 
 // Whiskers are drawn from the lowest limit of the 40 best models to the best limit of all: on the
-// range of all models those of the best would be too short to see. Colours run from the tenth
-// percentile to the best; columns of the same measures share their colours, so that weak languages are
-// seen; numbers by different measures do not compare.
+// range of all models those of the best would be too short to see. Only columns in sight are asked for.
 const DRAWN = 40;
 
-function scaleColumns(view) {
-  const shared = new Map();
-  for (const column of [...view.columns, view.average]) {
-    if (!column) continue;
-    const present = view.models.filter((model) => !Number.isNaN(column.value[model]));
-    present.sort((a, b) => (column.lower ? 1 : -1) * (column.value[a] - column.value[b]));
-    const drawn = present.slice(0, DRAWN);
-    const limit = (numbers, model) => (Number.isNaN(numbers[model]) ? column.value[model] : numbers[model]);
-    column.from = Math.min(...drawn.map((model) => limit(column.low, model)));
-    column.to = Math.max(...drawn.map((model) => limit(column.high, model)));
-    const key = view.state.view === "task" ? column.id : column.measures.join("+");
-    const values = shared.get(key) ?? [];
-    shared.set(key, values);
-    column.colours = values;
-    if (column !== view.average) values.push(...present.map((model) => column.value[model]));
-  }
-  for (const values of shared.values()) values.sort((a, b) => a - b);
-  for (const column of view.columns) {
-    const values = column.colours;
+function rangeOf(view, column) {
+  return kept(view, `range ${column.id}`, () => {
+    const values = sortedValues(view, [column]);
+    const last = column.lower ? values[Math.min(DRAWN, values.length) - 1] : values.at(-DRAWN) ?? values[0];
+    const range = { from: Infinity, to: -Infinity };
+    for (const model of view.models) {
+      const value = column.value[model];
+      if (Number.isNaN(value) || (column.lower ? value > last : value < last)) continue;
+      const known = !Number.isNaN(column.low[model]);
+      range.from = Math.min(range.from, known ? column.low[model] : value);
+      range.to = Math.max(range.to, known ? column.high[model] : value);
+    }
+    return range;
+  });
+}
+
+// Colours run from the tenth percentile to the best; columns of the same measures share them, so
+// that weak languages are seen. Numbers by different measures do not compare.
+function coloursOf(view, column) {
+  const same = view.state.view === "task" ? column.id : column.measures.join("+");
+  return kept(view, `colours ${same}`, () => {
+    const alike = view.columns.filter((other) =>
+      view.state.view === "task" ? other === column : other.measures.join("+") === same);
+    const values = sortedValues(view, alike);
     const tenth = values.length >= 10 ? Math.floor(values.length / 10) : 0;
-    column.best = column.lower ? values[0] : values.at(-1);
-    column.worst = column.lower ? values.at(-1 - tenth) : values[tenth];
-    delete column.colours;
-  }
+    return column.lower
+      ? { best: values[0], worst: values.at(-1 - tenth) }
+      : { best: values.at(-1), worst: values[tenth] };
+  });
+}
+
+function kept(view, name, make) {
+  if (!view.scales.has(name)) view.scales.set(name, make());
+  return view.scales.get(name);
+}
+
+function sortedValues(view, columns) {
+  const values = columns.flatMap((column) => view.models.map((model) => column.value[model]));
+  return Float64Array.from(values.filter((value) => !Number.isNaN(value))).sort();
 }
