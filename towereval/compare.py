@@ -37,7 +37,7 @@ class Verdict(StrEnum):
 class Settings:
     """`margin` is in parts of a metric's scale: 0.02 is 2 points of accuracy or of BLEU.
 
-    `metrics` are gated instead of each task's first.
+    `metrics` are gated instead of the first of the tasks that have them.
     """
 
     alpha: float = 0.05
@@ -106,15 +106,18 @@ def compare(base: Measured, candidate: Measured, settings: Settings | None = Non
 
 
 def _gated(pairs: Sequence[Pairs], settings: Settings) -> list[bool]:
-    """The metrics that were named, else each task's first."""
+    """Of each task the metrics that were named, its first where none of its own was."""
     offered = {each.metric.name for each in pairs}
     for name in settings.metrics:
         if name not in offered:
             raise UnknownName("metric", name, offered)
-    if settings.metrics:
-        return [each.metric.name in settings.metrics for each in pairs]
+    chosen = [each.metric.name in settings.metrics for each in pairs]
+    named = {each.task for each, one in zip(pairs, chosen, strict=True) if one}
     tasks = [each.task for each in pairs]
-    return [task not in tasks[:index] for index, task in enumerate(tasks)]
+    return [
+        one or (task not in named and task not in tasks[:index])
+        for index, (task, one) in enumerate(zip(tasks, chosen, strict=True))
+    ]
 
 
 def _compared(

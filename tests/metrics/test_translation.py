@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
@@ -67,3 +68,25 @@ def test_one_reference_is_needed(metric: Metric, references: tuple[str, ...]) ->
 def test_nothing_at_all_is_zero(metric: Metric) -> None:
     segment = metric.sample(sample(""), (Response(key="", text=""),))
     assert metric.corpus(segment, 1) == 0.0
+
+
+WORDS = "a b c the cat sat on mat dog ran far away".split()
+
+
+@pytest.mark.parametrize("metric", [Bleu(), Chrf(), ChrfPlusPlus()])
+def test_many_corpora_at_once_have_the_values_of_each(metric: Bleu | Chrf | ChrfPlusPlus) -> None:
+    """Single sentences, empty, right and wholly wrong ones among them, and resamples of them."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for index in range(300):
+        texts = [" ".join(rng.choice(WORDS, size)) for size in rng.integers(0, 16, 2)]
+        texts[0] = [texts[0], texts[1], "zz qq ww", texts[0]][index % 4]
+        answer = (Response(key="", text=texts[0]),)
+        rows.append(metric.sample(sample(texts[1]), answer))
+    single = np.array(rows)
+    resampled = single[rng.integers(0, 300, (100, 20))].sum(1)
+    total = np.concatenate([single, resampled, single.sum(0, keepdims=True)])
+    each = [metric.corpus(one.tolist(), 1) for one in total]
+    assert metric.corpora(total) == pytest.approx(np.array(each), rel=1e-12, abs=1e-12)
+    assert 0.0 in each
+    assert max(each) > 99
