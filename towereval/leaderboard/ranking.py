@@ -31,6 +31,7 @@ from towereval.leaderboard.build import Board
 from towereval.leaderboard.scored import Scored, common, read_scored
 from towereval.leaderboard.table import LOWER_IS_BETTER, Measure, Table
 from towereval.ranks import DRAWS, LEVEL, MOST_NUMBERS, check_same_items, rank_sets
+from towereval.statistics import FEWEST_CLUSTERS
 from towereval.types import Metric
 
 # The metric of a measure, None where today's task is not the one that was run.
@@ -83,7 +84,7 @@ def rank(board: Board, table: Table, rho_M: Floats, find_metric: FindMetric) -> 
     found = {}
     for name, (measures, languages, average) in columns.items():
         signed = _signed(table, measures, average)
-        members = _influences(table, evidence, measures, languages, signed)
+        members = _influences(table, evidence, measures, languages)
         if members is None:
             fewest = _fewest(table, measures, languages)
             found[name] = _independent(signed, fewest, max_t)
@@ -158,7 +159,6 @@ def _influences(
     evidence: Mapping[int, _Evidence],
     measures: Sequence[int],
     languages: Sequence[str],
-    average: Average,
 ) -> dict[int, Influence] | None:
     """Each model's influence on the column, None where the samples are not at hand."""
     if not all(m in evidence for m in measures):
@@ -170,12 +170,7 @@ def _influences(
         for k, influence in _of_measure(evidence[m], mine).items():
             signed = replace(influence, value=sign * influence.value, parts=sign * influence.parts)
             parts.setdefault(k, []).append(signed)
-    has_interval = np.isfinite(average.error_K)
-    return {
-        k: _mean(found)
-        for k, found in parts.items()
-        if len(found) == len(measures) and has_interval[k]
-    }
+    return {k: _mean(found) for k, found in parts.items() if len(found) == len(measures)}
 
 
 def _of_measure(evidence: _Evidence, languages: Sequence[str]) -> dict[int, Influence]:
@@ -188,7 +183,9 @@ def _of_measure(evidence: _Evidence, languages: Sequence[str]) -> dict[int, Infl
             all_of_them = influences(evidence.metric, samples)
         except ValueError:  # a single cluster: such a column has no interval either
             return {}
-        found[k] = all_of_them["*" if len(languages) > 1 else languages[0]]
+        one = all_of_them["*" if len(languages) > 1 else languages[0]]
+        if len(one.clusters) >= FEWEST_CLUSTERS:
+            found[k] = one
     return found
 
 
