@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from towereval.checkpoints import check, find
-from towereval.digests import files_digest
+from towereval.digests import file_digests, files_digest
 from towereval.errors import ModelError, UnknownName, UsageError
 
 TENSORS = {"a": [0, 8], "b": [8, 20]}
@@ -175,6 +177,24 @@ def test_a_torn_list_of_digests_is_made_anew(tmp_path: Path, cache: Path, conten
     file.write_text(content)
     assert files_digest(folder) == before
     assert file.read_text() == whole
+
+
+def test_the_hubs_files_are_known_by_their_names(tmp_path: Path) -> None:
+    """Its cache keeps a large file under its SHA-256, a small one under another hash."""
+    folder = checkpoint(tmp_path / "plain")
+    sha256 = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    repo = tmp_path / "models--org--name"
+    snapshot = repo / "snapshots" / "abc"
+    (repo / "blobs").mkdir(parents=True)
+    snapshot.mkdir(parents=True)
+    for name, blob in (("model.safetensors", sha256), ("config.json", "f" * 40)):
+        (repo / "blobs" / blob).write_bytes((folder / name).read_bytes())
+        (snapshot / name).symlink_to(repo / "blobs" / blob)
+    assert files_digest(snapshot) == files_digest(folder)
+    other = tmp_path / "blobs"  # of that name, but no hub's
+    other.mkdir()
+    shutil.copy(folder / "config.json", other)
+    assert file_digests(other) == {"config.json": file_digests(folder)["config.json"]}
 
 
 # --- of the right kind ---

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -14,15 +15,18 @@ from towereval.data.media import cache_folder, write_atomically
 from towereval.types import digest
 
 
-def files_digest(folder: Path, origin: Path | None = None) -> str:
+def files_digest(folder: Path) -> str:
     """Hash of all files' names and contents, hidden ones left out."""
-    return digest(file_digests(folder, origin))
+    return digest(file_digests(folder))
 
 
-def file_digests(folder: Path, origin: Path | None = None) -> dict[str, str]:
+def file_digests(
+    folder: Path, origin: Path | None = None, told: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """Each file's SHA-256; files that have not changed since are not read again.
 
-    Nor are those that are links to the files of `origin`, whose digests are known.
+    Nor are links to the files of `origin`, whose digests are known, nor those that `told` has by
+    name, nor the hub's: it names them so.
     """
     known = _known(folder)
     linked = {tuple(entry[:3]): entry[3] for entry in _known(origin).values()} if origin else {}
@@ -34,6 +38,7 @@ def file_digests(folder: Path, origin: Path | None = None) -> dict[str, str]:
         name = str(file.relative_to(folder))
         old = known.get(name, [])
         found = old[3] if old[:3] == stamp else linked.get(tuple(stamp))
+        found = found or (told or {}).get(name) or _hubs_name(file)
         stamps[name] = [*stamp, found]
         if found is None:
             unread.append(name)
@@ -58,6 +63,13 @@ def files(folder: Path) -> Iterator[Path]:
 def sha256(file: Path) -> str:
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _hubs_name(file: Path) -> str | None:
+    """The hub's cache keeps a large file under its SHA-256."""
+    blob = file.resolve()
+    named = blob.parent.name == "blobs" and re.fullmatch("[0-9a-f]{64}", blob.name)
+    return blob.name if named else None
 
 
 def _known(folder: Path) -> dict[str, list[object]]:

@@ -29,7 +29,7 @@ from tempfile import mkdtemp
 from typing import Any, Literal, TypeAlias
 
 from towereval import tensor_files
-from towereval.digests import file_digests, files, sha256
+from towereval.digests import file_digests, files
 from towereval.errors import ModelError
 from towereval.types import Prepared, digest
 
@@ -107,19 +107,20 @@ def write(folder: Path, target: Path, mends: Iterable[Mend]) -> None:
     mends = list(mends)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(mkdtemp(prefix=".mending-", dir=target.parent))
+    hashes: dict[str, str] = {}
     try:
         for file in files(folder):
             copy = temporary / file.relative_to(folder)
             copy.parent.mkdir(parents=True, exist_ok=True)
             touched = [mend for mend in mends if file.name in mend.shards]
             if touched and file.parent == folder:
-                _rewrite(file, copy, touched)
+                hashes[file.name] = _rewrite(file, copy, touched)
             elif file.suffix == ".safetensors":
                 _link(file, copy)
             else:  # small, and a program that edits it in place must not edit the original
                 shutil.copyfile(file, copy)
         _mend_index(temporary, mends)
-        _mark(temporary, mends)
+        _mark(temporary, mends, hashes)
         temporary.chmod(0o755)
         try:
             temporary.rename(target)
@@ -130,7 +131,7 @@ def write(folder: Path, target: Path, mends: Iterable[Mend]) -> None:
         raise ModelError(f"{target}: cannot be written: {error}") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    file_digests(target, folder)  # links need not be read again to be known
+    file_digests(target, folder, hashes)  # what is known already need not be read
 
 
 def changes(folder: Path) -> tuple[str, ...]:
@@ -209,7 +210,7 @@ def _text_architecture(config: Mapping[str, Any]) -> Mend | None:
     return Mend("text-architecture", f"{stale} is {known}", config=changed)
 
 
-def _rewrite(file: Path, copy: Path, mends: Iterable[Mend]) -> None:
+def _rewrite(file: Path, copy: Path, mends: Iterable[Mend]) -> str:
     factors: dict[str, float] = {}
     names = {tensor: tensor for tensor in tensor_files.header(file)[1]}
     for mend in mends:
@@ -217,7 +218,7 @@ def _rewrite(file: Path, copy: Path, mends: Iterable[Mend]) -> None:
         names = {tensor: mend.rename(name) for tensor, name in names.items()}
     # In float32, and kept so: 59.87 times a half-precision number is none.
     replaced = tensor_files.scaled(file, factors)
-    tensor_files.rewrite(file, copy, rename=names.__getitem__, replaced=replaced)
+    return tensor_files.rewrite(file, copy, rename=names.__getitem__, replaced=replaced)
 
 
 def _mend_index(temporary: Path, mends: Iterable[Mend]) -> None:
@@ -233,7 +234,7 @@ def _mend_index(temporary: Path, mends: Iterable[Mend]) -> None:
         index.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def _mark(folder: Path, mends: Iterable[Mend]) -> None:
+def _mark(folder: Path, mends: Iterable[Mend], hashes: Mapping[str, str]) -> None:
     config = _config(folder)
     marks = dict(config.get(MARK, {}))
     for mend in mends:
@@ -241,7 +242,7 @@ def _mark(folder: Path, mends: Iterable[Mend]) -> None:
         marks[mend.name] = {
             "version": VERSION,
             "detail": mend.detail,
-            "files": {shard: sha256(folder / shard) for shard in sorted(mend.shards)},
+            "files": {shard: hashes[shard] for shard in sorted(mend.shards)},
         }
     text = json.dumps({**config, MARK: marks}, indent=2, ensure_ascii=False)
     (folder / "config.json").write_text(text + "\n", encoding="utf-8")

@@ -6,9 +6,10 @@ bfloat16. Source: https://github.com/huggingface/safetensors#format.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -78,8 +79,8 @@ def rewrite(
     *,
     rename: Callable[[str], str] = str,
     replaced: Mapping[str, NDArray[numpy.float32]],
-) -> None:
-    """A copy with other names, and with float32 tensors in the place of some. Synced to disk."""
+) -> str:
+    """A copy with other names and float32 tensors in the place of some, synced; its SHA-256."""
     start, entries = header(shard)
     order = sorted(entries, key=lambda name: entries[name]["data_offsets"])
     written: dict[str, Any] = {"__metadata__": {"format": "pt"}}
@@ -96,23 +97,31 @@ def rewrite(
         at += size
     text = json.dumps(written, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
+    sha256 = hashlib.sha256()
     with shard.open("rb") as source, target.open("wb") as sink:
-        sink.write(len(text).to_bytes(8, "little") + text)
+
+        def write(data: bytes) -> None:
+            sha256.update(data)
+            sink.write(data)
+
+        write(len(text).to_bytes(8, "little") + text)
         for name in order:
             if name in replaced:
-                sink.write(replaced[name].tobytes())
+                write(replaced[name].tobytes())
                 continue
             begin, end = entries[name]["data_offsets"]
             source.seek(start + begin)
-            _copy(source, sink, end - begin, shard)
+            for chunk in _chunks(source, end - begin, shard):
+                write(chunk)
         sink.flush()
         os.fsync(sink.fileno())
+    return sha256.hexdigest()
 
 
-def _copy(source: IO[bytes], sink: IO[bytes], size: int, shard: Path) -> None:
+def _chunks(source: IO[bytes], size: int, shard: Path) -> Iterator[bytes]:
     while size:
         chunk = source.read(min(size, CHUNK))
         if not chunk:
             raise ModelError(f"{shard}: torn or truncated: it ends within a tensor")
-        sink.write(chunk)
+        yield chunk
         size -= len(chunk)
