@@ -13,7 +13,7 @@ from tests.test_cli import error_line, towereval
 from tests.test_measured import finished
 from tests.test_replay import right
 from towereval.store import Store
-from towereval.types import Request, Response, Sample
+from towereval.types import Request, Response, Sample, digest
 
 
 def wrong(sample: Sample, request: Request) -> Response:
@@ -110,3 +110,22 @@ def test_a_baseline_stands_for_its_run(runs: dict[str, Path], tmp_path: Path) ->
     assert (done.returncode, done.stdout) == (0, "good.json\n")
     assert towereval("compare", "good.json", runs["good"], cwd=tmp_path).returncode == 0
     assert towereval("compare", "good.json", runs["bad"], cwd=tmp_path).returncode == 1
+
+
+def test_hostile_names_in_a_baseline_are_shown_harmlessly(
+    runs: dict[str, Path], tmp_path: Path
+) -> None:
+    """Languages and models are what a file says; a colour, a bell and a link stay text."""
+    towereval("baseline", runs["good"], "good.json", cwd=tmp_path)
+    content = json.loads((tmp_path / "good.json").read_text())
+    hostile = "[red]de[/red]\x1b]8;;http://x\x07\u202e" + "x" * 10_000
+    languages = content["tasks"]["multi30k"]["languages"]
+    languages[hostile] = languages.pop("de")
+    del content["digest"]
+    content |= {"model": hostile}
+    content["digest"] = digest(content)
+    (tmp_path / "good.json").write_text(json.dumps(content))
+    for kind in ("table", "markdown", "github", "junit", "json"):
+        done = towereval("compare", "good.json", "good.json", "--format", kind, cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (0, ""), kind
+        assert not {"\x1b", "\x07", "\u202e"} & set(done.stdout), kind

@@ -30,7 +30,10 @@ def reports() -> dict[str, Report]:
 
 def hostile(report: Report) -> Report:
     named = tuple(
-        replace(one, task=HOSTILE, variant=HOSTILE, metric=HOSTILE, signature=HOSTILE)
+        replace(
+            one,
+            **dict.fromkeys(("task", "variant", "metric", "signature", "language"), HOSTILE),
+        )
         for one in report.comparisons
     )
     texts = (HOSTILE * 3,)

@@ -18,6 +18,7 @@ from towereval.printable import markdown, visible
 
 # What XML 1.0 has no character for.
 _NO_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+LONGEST = 1_000  # characters of a text that a report shows
 LEGEND = (
     "Difference: candidate less base, with its 95% interval. p: two-sided, of this difference"
     " alone; BH: the same, adjusted to the share of false discoveries, for exploring. Gate:"
@@ -47,7 +48,7 @@ def as_markdown(report: Report) -> str:
         f"## {marks[report.verdict]} {report.verdict}: {markdown(report.candidate, 200)} against"
         f" {markdown(report.base, 200)}",
         "",
-        *(f"- {markdown(reason, 1000)}" for reason in report.reasons),
+        *(f"- {markdown(reason, LONGEST)}" for reason in report.reasons),
         *([""] if report.reasons else []),
         "| task | metric | language | base | candidate | difference | p | BH | gate | seen | n |"
         " verdict |",
@@ -56,15 +57,15 @@ def as_markdown(report: Report) -> str:
         "",
         f"{LEGEND} Alpha {settings.alpha:g}, margin {settings.margin:g}, {settings.flips} flips,"
         f" seed {settings.seed}.",
-        *(f"\n*{markdown(notice, 1000)}*" for notice in report.notices),
+        *(f"\n*{markdown(notice, LONGEST)}*" for notice in report.notices),
     ]
     return "\n".join(lines)
 
 
 def _markdown_row(one: Comparison) -> str:
     cells = [
-        *(markdown(f"{one.task}@{one.variant}"), markdown(one.metric)),
-        "macro mean" if one.language == MEAN else one.language,
+        *(markdown(f"{one.task}@{one.variant}", 200), markdown(one.metric, 200)),
+        "macro mean" if one.language == MEAN else markdown(one.language, 200),
         *(number(one.base, one.scale), number(one.candidate, one.scale)),
         f"{signed(one.delta, one.scale)} ({interval(one)})",
         *map(probability, (one.p, one.p_bh, one.p_adjusted)),
@@ -127,7 +128,9 @@ def as_annotations(report: Report) -> Iterator[str]:
 
 def annotation(level: str, title: str, text: str) -> str:
     """https://docs.github.com/actions/reference/workflow-commands: values are percent-encoded."""
-    return f"::{level} title={title.replace(':', '%3A')}::{visible(text).replace('%', '%25')}"
+    return (
+        f"::{level} title={title.replace(':', '%3A')}::{visible(text, LONGEST).replace('%', '%25')}"
+    )
 
 
 def _sentence(one: Comparison) -> str:
@@ -142,7 +145,7 @@ def _sentence(one: Comparison) -> str:
 
 
 def _xml(text: str) -> str:
-    return _NO_XML.sub("\ufffd", text)
+    return _NO_XML.sub("\ufffd", visible(text, LONGEST))
 
 
 def number(value: float, scale: float) -> str:

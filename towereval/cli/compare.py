@@ -84,6 +84,7 @@ def _summarize_on_github(markdown: str) -> None:
 
 
 def _show_table(report: Report) -> None:
+    from rich.markup import escape
     from rich.table import Table
 
     from towereval.cli.console import print_table
@@ -97,23 +98,26 @@ def _show_table(report: Report) -> None:
     table.add_column("verdict")
     shown = ("", "")
     for one in report.comparisons:
-        head = (f"{one.task}@{one.variant}", one.metric)
+        head = (escape(visible(f"{one.task}@{one.variant}")), escape(visible(one.metric)))
         table.add_row(*(head if head != shown else ("", "")), *_cells(one))
         shown = head
     print_table(table)
-    print(f"base {visible(report.base)}, candidate {visible(report.candidate)}")
+    print(f"base {visible(report.base, 200)}, candidate {visible(report.candidate, 200)}")
     print(f"{report.verdict} (alpha {report.settings.alpha:g}, margin {report.settings.margin:g})")
     for reason in report.reasons:
-        print(f"  {visible(reason)}")
+        print(f"  {visible(reason, 1_000)}")
     for notice in report.notices:
-        print(f"note: {visible(notice)}", file=sys.stderr)
+        print(f"note: {visible(notice, 1_000)}", file=sys.stderr)
 
 
 def _cells(one: Comparison) -> list[str]:
+    from rich.markup import escape
+
+    from towereval.printable import visible
     from towereval.verdicts import interval, number, probability, signed
 
     return [
-        "macro mean" if one.language == "*" else one.language,
+        "macro mean" if one.language == "*" else escape(visible(one.language, 20)),
         *(number(one.base, one.scale), number(one.candidate, one.scale)),
         *(signed(one.delta, one.scale), interval(one)),
         *map(probability, (one.p, one.p_bh, one.p_adjusted)),
