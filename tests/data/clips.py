@@ -78,7 +78,7 @@ def sound(file: Path, cover: bool = False) -> Path:
         if cover:
             picture = container.add_stream("png", rate=1)
             picture.width, picture.height, picture.pix_fmt = 64, 48, "rgb24"
-            picture.disposition = av.stream.Disposition.attached_pic
+            picture.disposition = av.stream.Disposition.attached_pic.value
         frame = av.AudioFrame.from_ndarray(numpy.zeros((1, 1024), "float32"), "fltp", "mono")
         frame.sample_rate = 8000
         container.mux(stream.encode(frame))

@@ -35,7 +35,6 @@ MOST_PIXELS = 8192 * 4352
 _SAFE = {
     "protocol_whitelist": "file",
     "format_whitelist": "mov,matroska,avi,mpegts,mpeg,flv,ogg,asf,gif",
-    "max_pixels": str(MOST_PIXELS),
 }
 # Formats with an index of exact times; the others are read from the start.
 _SEEKABLE = ("mov,", "matroska,")
@@ -155,7 +154,8 @@ def _opened(file: str) -> Iterator[tuple[Any, Any]]:
     """The container and its first stream of moving pictures."""
     import av
 
-    with av.open(f"file:{file}", options=_SAFE) as container:
+    # Not as `options`: for a format whose streams come late (FLV), PyAV before 17.1 crashes.
+    with av.open(f"file:{file}", container_options=_SAFE) as container:
         # The cover of a song is a stream of pictures too.
         covers = av.stream.Disposition.attached_pic
         streams = [one for one in container.streams.video if not one.disposition & covers]
@@ -165,7 +165,7 @@ def _opened(file: str) -> Iterator[tuple[Any, Any]]:
         if codec is None:  # PyAV would crash
             raise ValueError("no codec for its video stream")
         _check_size(codec.width, codec.height)
-        codec.options = {"max_pixels": _SAFE["max_pixels"]}
+        codec.options = {"max_pixels": str(MOST_PIXELS)}  # its size may change on the way
         yield container, streams[0]
 
 
