@@ -491,6 +491,8 @@ RUN_OPTIONS = (
         "judge-engine-args",
         "checkpoint",
         "trust-remote-code",
+        "replicas",
+        "tensor-parallel",
     ),
     *("config", "help"),
 )

@@ -30,6 +30,8 @@ OPTIONS: dict[str, tuple[type, ...]] = {
     "judge_engine_args": (str, list, dict),
     "checkpoint": (str, list, dict),
     "trust_remote_code": (bool,),
+    "replicas": (int,),
+    "tensor_parallel": (int,),
 }
 
 
@@ -42,7 +44,9 @@ def run(
     languages: Annotated[str, typer.Option(help="Codes or groups, as de,fr or core.")] = "",
     limit: Annotated[int, typer.Option(help="At most so many samples a language; 0: all.")] = 0,
     split: Annotated[str, typer.Option(help="full, or sample: the small bundled one.")] = "full",
-    engine: Annotated[str, typer.Option(help="vllm, transformers, openai or replay.")] = "vllm",
+    engine: Annotated[
+        str, typer.Option(help="vllm, ray, transformers, openai, replay.")
+    ] = "vllm",
     engine_args: Annotated[list[str] | None, typer.Option(help="For the engine, as k=v,..")] = None,
     data: Annotated[list[str] | None, typer.Option(help="A local data set, as TASK=PATH.")] = None,
     output: Annotated[Path, typer.Option(help="Where runs are kept.")] = Path("results"),
@@ -56,6 +60,8 @@ def run(
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Run the model's own code, at a commit.")
     ] = False,
+    replicas: Annotated[int, typer.Option(help="Engines side by side, with ray.")] = 0,
+    tensor_parallel: Annotated[int, typer.Option(help="GPUs of one engine.")] = 0,
     config: Annotated[Path | None, typer.Option(help="These options in a TOML file.")] = None,
 ) -> None:
     """Score a model on benchmarks; the same command again asks only what is missing."""
@@ -93,8 +99,7 @@ def start(given: dict[str, Any]) -> int:
         limit=given["limit"] or None,
         split=given["split"],
         engine=given["engine"],
-        engine_args=_table(given["engine_args"], "--engine-args", options.values)
-        | ({"trust_remote_code": True} if given["trust_remote_code"] else {}),
+        engine_args=_engine_args(given),
         data={k: Path(str(v)) for k, v in _table(given["data"], "--data", options.pairs).items()},
         output=Path(given["output"]),
         fresh=given["fresh"],
@@ -123,6 +128,19 @@ def start(given: dict[str, Any]) -> int:
         else outcome.folder
     )
     return 4 if outcome.failures else 0
+
+
+def _engine_args(given: dict[str, Any]) -> dict[str, Any]:
+    """Those of --engine-args, and those that are options of their own."""
+    if given["replicas"] and given["engine"] != "ray":
+        raise UsageError("--replicas goes with --engine ray")
+    named = {
+        "trust_remote_code": given["trust_remote_code"],
+        "replicas": given["replicas"],
+        "tensor_parallel_size": given["tensor_parallel"],
+    }
+    found = _table(given["engine_args"], "--engine-args", options.values)
+    return found | {key: value for key, value in named.items() if value}
 
 
 def _listed(value: str | list[str]) -> tuple[str, ...]:
