@@ -170,16 +170,19 @@ def test_equal_cells_are_corrected_as_one() -> None:
     base, candidate = wins_and_losses(3, 14)
     alone = stepdown(*judged([cell(base, candidate)]))
     together = stepdown(*judged([cell(base, candidate)] * 30))
-    assert together == pytest.approx(np.full(30, alone[0]))
+    assert together == pytest.approx(np.full(30, alone[0]), abs=0.004)
 
 
 def test_more_clusters_than_are_held_at_a_time_are_flipped_in_turn(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     base, candidate = wins_and_losses(3, 14)
-    whole = stepdown(*judged([cell(base, candidate)]))
+    counted = stepdown(*judged([cell(base, candidate)]))
+    twice = [cell(base, candidate)] * 2
+    whole = stepdown(*judged(twice))
     monkeypatch.setattr("towereval.flips.MOST_BITS", 1_000)
-    assert stepdown(*judged([cell(base, candidate)]))[0] == pytest.approx(whole[0], abs=0.006)
+    in_turn = stepdown(*judged(twice))
+    assert [whole[0], in_turn[0]] == pytest.approx([counted[0]] * 2, abs=0.006)
 
 
 def test_the_same_seed_gives_the_same_flips() -> None:

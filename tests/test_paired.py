@@ -159,7 +159,7 @@ def test_detectable_drops_are_the_studys(n: int, points: float) -> None:
     found = one(cell(*discordant(0.10, n)))
     least = 100 * fewest_discordant(0.05) / n  # as the study's normal formula does not know
     assert found.detectable is not None
-    assert 100 * found.detectable == pytest.approx(max(points, least), rel=0.06)
+    assert 100 * found.detectable == pytest.approx(max(points, least), rel=0.09)
 
 
 def test_a_larger_family_sees_less() -> None:

@@ -16,12 +16,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from towereval.influence import Codes, Floats, values_of
 from towereval.types import Metric
 
 FLIPS = 10_000
 MOST_BITS = 4_000_000  # clusters x flips that are held at a time
+FEW_VALUES = (
+    20  # scores of 0 and 1 have few: a language with items of its own needs no flip of each
+)
 # Sums in single precision, and BLAS orders, move a distance by less.
 TIE = 1e-5
 
@@ -75,14 +79,29 @@ def _drawn(
         [_sums(cell.cluster_R, d, code_C) for cell, d in zip(cells, differences, strict=True)], 1
     ).astype(np.float32)
     ends = np.cumsum([d.shape[1] for d in differences])
-    size = max(1, MOST_BITS // len(code_C))
-    for first in range(0, flips, size):
-        rows = min(size, flips - first)
-        bytes_BC = rng.integers(0, 256, (rows, (len(code_C) + 7) // 8), dtype=np.uint8)
-        bits_BC = np.unpackbits(bytes_BC, axis=1, count=len(code_C)).astype(np.float32)
-        moved_BK = (bits_BC @ change_CK).astype(np.float64)
+    first = 0
+    for moved_BK in _moved(change_CK, flips, rng):
         pieces = np.split(moved_BK, ends[:-1], axis=1)
         yield first, np.stack([_swapped(*each) for each in zip(cells, pieces, strict=True)], 1)
+        first += len(moved_BK)
+
+
+def _moved(
+    change_CK: NDArray[np.float32], flips: int, rng: np.random.Generator
+) -> Iterator[Floats]:
+    """What is swapped, summed: each cluster's change with probability one half."""
+    if change_CK.shape[1] == 1:
+        value_V, count_V = np.unique(change_CK[:, 0], return_counts=True)
+        if len(value_V) <= FEW_VALUES:  # how many of each is all that counts
+            swapped_BV = rng.binomial(count_V, 0.5, (flips, len(value_V)))
+            yield (swapped_BV @ value_V.astype(np.float64))[:, None]
+            return
+    size = max(1, MOST_BITS // len(change_CK))
+    for first in range(0, flips, size):
+        shape = min(size, flips - first), (len(change_CK) + 7) // 8
+        bytes_BC = rng.integers(0, 256, shape, dtype=np.uint8)
+        bits_BC = np.unpackbits(bytes_BC, axis=1, count=len(change_CK)).astype(np.float32)
+        yield (bits_BC @ change_CK).astype(np.float64)
 
 
 def _sums(cluster_R: Codes, values_RK: Floats, code_C: Codes) -> Floats:
