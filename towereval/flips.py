@@ -93,7 +93,9 @@ def _moved(
     if change_CK.shape[1] == 1:
         value_V, count_V = np.unique(change_CK[:, 0], return_counts=True)
         if len(value_V) <= FEW_VALUES:  # how many of each is all that counts
-            swapped_BV = rng.binomial(count_V, 0.5, (flips, len(value_V)))
+            swapped_BV: Floats = rng.binomial(count_V, 0.5, (flips, len(value_V))).astype(
+                np.float64
+            )
             yield (swapped_BV @ value_V.astype(np.float64))[:, None]
             return
     size = max(1, MOST_BITS // len(change_CK))
