@@ -21,6 +21,7 @@ def _checkpoint(repo: str, licence: str, context_length: int) -> Checkpoint:
         context_length=context_length,
         images=4,
         remote_code=True,
+        engines=("transformers",),
     )
 
 

@@ -27,6 +27,7 @@ class VideoLlama3:
             frames=180,  # its processor's max_frames, of one frame a second
             architectures=("Videollama3Qwen2ForCausalLM", "VideoLlama3ForConditionalGeneration"),
             remote_code=True,
+            engines=("transformers",),
         ),
     }
 

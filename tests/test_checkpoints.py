@@ -259,6 +259,13 @@ def test_code_of_a_models_own_is_refused_until_it_is_pinned_and_allowed() -> Non
             find(name, trust_remote_code=True)
 
 
+def test_code_in_a_folder_needs_no_commit(tmp_path: Path) -> None:
+    folder = checkpoint(tmp_path / "model")
+    with pytest.raises(UsageError, match=f"--model centurio:{folder} --trust-remote-code"):
+        find(f"centurio:{folder}")
+    assert find(f"centurio:{folder}", trust_remote_code=True).folder == folder
+
+
 def test_a_checkpoint_that_no_engine_reads_is_told_before_it_is_downloaded() -> None:
     for name in ("llava-video-7b", "vimul-7b", "culturalpangea-7b"):
         with pytest.raises(ModelError, match="LLaVA-NeXT's own format") as error:

@@ -15,7 +15,7 @@ from tests.test_cli import error_line, towereval
 from towereval.checkpoints import check, find
 from towereval.digests import file_digests
 from towereval.errors import ModelError
-from towereval.mending import MARK, find_mends, mended
+from towereval.mending import MARK, find_mends, mended, write
 
 HIDDEN = 96
 CONFIG: dict[str, Any] = {
@@ -159,6 +159,25 @@ def test_a_copy_that_was_broken_off_is_no_copy(
             mended(folder, cache)
     assert list(cache.iterdir()) == []
     check(mended(folder, cache).folder)
+
+
+def test_two_processes_may_mend_at_once(tmp_path: Path) -> None:
+    folder, target = llava(tmp_path / "model"), tmp_path / "cache" / "copy"
+    mends = find_mends(folder)
+    write(folder, target, mends)
+    before = file_digests(target)
+    write(folder, target, mends)  # the slower one finds the other's work
+    assert file_digests(target) == before
+    assert [path.name for path in target.parent.iterdir()] == ["copy"]
+
+
+def test_a_copy_whose_links_lead_nowhere_is_made_anew(tmp_path: Path) -> None:
+    folder = llava(tmp_path / "model")
+    copy = mended(folder, tmp_path / "cache").folder
+    (copy / "model-2.safetensors").unlink()
+    (copy / "model-2.safetensors").symlink_to(tmp_path / "gone")  # as across file systems
+    assert mended(folder, tmp_path / "cache").folder == copy
+    check(copy)
 
 
 @pytest.mark.parametrize(

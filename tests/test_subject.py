@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from tests.test_checkpoints import checkpoint
 from tests.test_cli import installed
+from towereval.errors import UsageError
 from towereval.subject import Subject, find_subject, respondent_of
 
 
@@ -72,3 +74,14 @@ def test_what_changes_an_answer_is_in_the_key_and_nothing_else(
     versions = {"transformers": "5.19.0", "torch": "2.13.0"}
     respondent = respondent_of(other, found.kind, versions, {})
     assert (respondent.digest == found.respondent) == same
+
+
+def test_an_engine_that_has_no_class_for_it_is_told_before_anything_is_downloaded(
+    packages: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if find_spec("vllm") is None:
+        monkeypatch.syspath_prepend(installed(tmp_path / "vllm", vllm="0.33.0"))
+    with pytest.raises(UsageError, match="vllm has no class for centurio-qwen: --engine trans"):
+        find_subject("centurio-qwen", "vllm", {"trust_remote_code": True})
+    with pytest.raises(UsageError, match="@COMMIT"):
+        find_subject("centurio-qwen", "transformers", {"trust_remote_code": True})

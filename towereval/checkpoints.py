@@ -38,12 +38,13 @@ def refuse(name: str, checkpoint: Checkpoint, trust_remote_code: bool) -> None:
     """Raises where a checkpoint cannot be run, or would run code that nobody has looked at."""
     if checkpoint.unserved:
         raise ModelError(f"{name} ({checkpoint.repo}) cannot be run: {checkpoint.unserved}")
-    pinned = Path(checkpoint.repo).is_dir() or re.fullmatch("[0-9a-f]{40}", checkpoint.revision)
-    model = name.partition("@")[0]
+    local = Path(checkpoint.repo).is_dir()  # its content is part of every request's key
+    pinned = local or re.fullmatch("[0-9a-f]{40}", checkpoint.revision)
+    model = name if local else name.partition("@")[0]
     if checkpoint.remote_code and not (trust_remote_code and pinned):
         raise UsageError(
-            f"{model} runs code from {checkpoint.repo}: read it there, then pin what you have read"
-            f" and allow it: --model {model}@COMMIT --trust-remote-code"
+            f"{model} runs code from {checkpoint.repo}: read it there, then allow what you have"
+            f" read: --model {model}{'' if local else '@COMMIT'} --trust-remote-code"
         )
     if trust_remote_code and not pinned:
         raise UsageError(

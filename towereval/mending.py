@@ -82,6 +82,8 @@ def mended(folder: Path | None, cache: Path) -> Prepared:
     names = [[mend.name, mend.detail] for mend in mends]
     key = digest([file_digests(folder), names, VERSION])
     target = cache / f"{folder.resolve().name}-{key[:16]}"
+    if not all(file.exists() for file in files(target)):  # what it linked to is gone
+        shutil.rmtree(target)
     if not target.exists():
         write(folder, target, mends)
     return Prepared(target, changes(target))

@@ -10,6 +10,7 @@ from typing import Any
 from towereval import checkpoints, engines, plugins
 from towereval.data.media import DECODING
 from towereval.engines import EngineKind
+from towereval.errors import UsageError
 from towereval.store import read_manifest
 from towereval.types import Checkpoint, Model, Respondent
 
@@ -45,6 +46,9 @@ def find_subject(model: str, engine: str, engine_args: Mapping[str, Any]) -> Sub
         engine_args = settings(engine_args).identity
     else:
         trusted = bool(engine_args.get("trust_remote_code"))
+        _, known = plugins.find_model(model)
+        if known.engines and kind.name not in known.engines:
+            raise UsageError(f"{kind.name} has no class for {model}: --engine {known.engines[0]}")
         found = checkpoints.find(model, trust_remote_code=trusted)
     respondent = respondent_of(found, kind, versions, engine_args)
     description = {**asdict(respondent), "changes": list(found.changes)}

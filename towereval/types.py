@@ -289,7 +289,7 @@ class Checkpoint:
 
     `repo` "" means that the adapter builds the weights itself. `architectures`: what config.json
     may call its class, () for any. `remote_code`: it needs code from its own repository.
-    `unserved`: why no engine of ours reads its files.
+    `engines`: those that run it, () for all. `unserved`: why none does.
     """
 
     repo: str
@@ -304,6 +304,7 @@ class Checkpoint:
     engine_args: Mapping[str, Any] = field(default_factory=dict)
     architectures: tuple[str, ...] = ()
     remote_code: bool = False
+    engines: tuple[str, ...] = ()
     unserved: str = ""
 
 

@@ -53,6 +53,7 @@ def models(name: Annotated[str, typer.Argument(help="Show this one.")] = "") -> 
         ("reads", reads),
         ("pictures a prompt", checkpoint.images),
         ("frames a clip", f"{checkpoint.frames}, at uniform distance"),
+        ("engines", " ".join(checkpoint.engines) or "all"),
         ("engine arguments", dict(checkpoint.engine_args) or "none"),
         ("remote code", "needed: --trust-remote-code" if checkpoint.remote_code else "none"),
         ("prepare", _prepared(checkpoint)),
