@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
+import resource
 import statistics
 import subprocess
 import sys
@@ -107,7 +109,10 @@ def build(results: Path, output: Path) -> None:
     script = "from towereval.cli.app import main; main()"
     command = [sys.executable, "-c", script, "leaderboard", str(results), "--output", str(output)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    print(f"towereval leaderboard: {time.perf_counter() - began:.1f} s")
+    wall, load = time.perf_counter() - began, os.getloadavg()[0]
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    busy = used.ru_utime + used.ru_stime
+    print(f"towereval leaderboard: {wall:.1f} s, {busy:.1f} s of CPU time, at a load of {load:.1f}")
     for name in ("index.html", "leaderboard.json"):
         print(f"{name}: {(output / name).stat().st_size / 1e6:.2f} MB")
 

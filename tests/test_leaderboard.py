@@ -238,6 +238,7 @@ def test_a_torn_run_is_named(tmp_path: Path, name: str, content: str | None, mes
         ({"value": None}, "an interval without a value"),
         ({"n": 0}, r"a value of 0\.5 from no sample"),
         ({"run_id": "r9"}, "it is of run 'r9'"),
+        ({"language": "<b>"}, "'<b>' is no language code"),
         ({"n": "many"}, "n must be a count"),
     ],
 )

@@ -32,6 +32,7 @@ def test_hostile_texts_are_only_texts(page: Any, tmp_path: Path) -> None:
     assert page.locator("dialog img").count() == page.locator(".pictures img").count() > 0
     assert page.eval_on_selector("dialog", "dialog => dialog.scrollWidth <= dialog.clientWidth")
     assert page.evaluate("window.hacked") is None
+    assert "\u202e" not in page.inner_text("body")
     assert page.locator("script").count() <= 3  # data, script and one file of samples
 
 

@@ -7,6 +7,7 @@ the one that was asked last speaks, whenever it was scored; a run cut short by -
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,6 +19,8 @@ from towereval.results import Run, read_run
 from towereval.types import Result
 
 Key: TypeAlias = tuple[object, ...]
+# As BCP-47 writes it; the star is the mean over all.
+LANGUAGE_CODE = r"\*|[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*"
 # How a run came by its answers; what is not in it asked its model itself.
 ORIGINS = {"replay": "replayed", "lmms-eval logs": "imported"}
 
@@ -120,6 +123,9 @@ def checked(run: Run) -> Run:
 
 def _fault(row: Result, run_id: str) -> str:
     """What no scoring gives, "" for a row without fault."""
+    for code in (row.language, *row.languages):
+        if not re.fullmatch(LANGUAGE_CODE, code):
+            return f"{code!r:.80} is no language code"
     if row.run_id != run_id:
         return f"it is of run {row.run_id!r:.80}"
     if (row.ci_low is None) != (row.ci_high is None):

@@ -259,22 +259,19 @@ def holm_rank_sets(
     """As `ranks.rank_sets`, in closed form: a step-down test of all pairs by Holm (1979)."""
     from scipy import special
 
-    models = len(value_K)
-    one_P, other_P = np.triu_indices(models, 1)
     variance_K = np.diag(covariance_KK)
-    variance_P = variance_K[one_P] + variance_K[other_P] - 2 * covariance_KK[one_P, other_P]
-    distance_P = value_K[one_P] - value_K[other_P]
-    distance_P /= np.sqrt(np.maximum(variance_P, 0) + 2 / n**2)
-    size_P = np.abs(distance_P)
+    error_KK = variance_K[:, None] + variance_K - 2 * covariance_KK
+    np.maximum(error_KK, 0, out=error_KK)
+    error_KK += 2 / n**2  # as in ranks.py
+    np.sqrt(error_KK, out=error_KK)
+    distance_KK = (value_K[:, None] - value_K) / error_KK
+    pairs = len(value_K) * (len(value_K) - 1) // 2
+    better_KK = np.zeros_like(distance_KK, bool)
     told, found = -1, 0
-    while told < found < len(size_P):
+    while told < found < pairs:
         told = found
-        critical = special.stdtrit(freedom, 1 - (1 - LEVEL) / 2 / (len(size_P) - told))
-        found = int((size_P > critical).sum())
-    told_P = size_P > critical if len(size_P) else size_P > 0
-    first_P, second_P = told_P & (distance_P > 0), told_P & (distance_P < 0)
-    better_K = np.bincount(one_P[first_P], minlength=models)
-    better_K += np.bincount(other_P[second_P], minlength=models)
-    worse_K = np.bincount(other_P[first_P], minlength=models)
-    worse_K += np.bincount(one_P[second_P], minlength=models)
-    return list(zip((1 + worse_K).tolist(), (models - better_K).tolist(), strict=True))
+        critical = special.stdtrit(freedom, 1 - (1 - LEVEL) / 2 / (pairs - told))
+        better_KK = distance_KK > critical
+        found = int(better_KK.sum())
+    low_K, high_K = 1 + better_KK.sum(0), len(value_K) - better_KK.sum(1)
+    return list(zip(low_K.tolist(), high_K.tolist(), strict=True))

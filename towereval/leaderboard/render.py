@@ -54,7 +54,7 @@ def page(
         "inline": inline or {},
     }
     text = storable(json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False))
-    packed = base64.b64encode(gzip.compress(text.encode(), 7, mtime=0)).decode()
+    packed = base64.b64encode(gzip.compress(text.encode(), 6, mtime=0)).decode()
     html = _source("index.html")
     html = html.replace("/*STYLE*/", "\n".join(map(_source, STYLES)))
     html = html.replace("/*SCRIPT*/", '"use strict";\n' + "\n".join(map(_source, SCRIPTS)))
@@ -151,7 +151,12 @@ def _measure(measure: Mapping[str, Any], measures: list[Mapping[str, Any]]) -> d
             label += mark.format(measure[name])
     metric = str(measure["metric"])
     named = METRIC_NAMES.get(metric, metric.replace("_", " "))
-    return {**measure, "label": visible(label, 80), "metric_label": visible(named, 40)}
+    return {
+        **measure,
+        **{name: visible(measure[name], NAME_LENGTH) for name in ("task", "variant", "signature")},
+        "label": visible(label, 80),
+        "metric_label": visible(named, 40),
+    }
 
 
 def _macros(content: Mapping[str, Any]) -> dict[str, list[int | None]]:

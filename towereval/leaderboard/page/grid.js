@@ -24,14 +24,14 @@ class Grid {
     const { view, scroll } = this;
     const phone = innerWidth <= 640;
     const heat = view.state.cells === "heat";
-    const fixed = phone ? [52, 136, view.average ? 84 : 0] : [62, 236, view.average ? 112 : 0];
+    const fixed = phone ? [52, 136, view.average ? 84 : 0] : [62, 260, view.average ? 112 : 0];
     const least = heat ? (phone ? 50 : 54) : phone ? 84 : 104;
     const [before, room] = [fixed[0] + fixed[1] + fixed[2], scroll.clientWidth];
     const share = Math.floor((room - before) / Math.max(1, view.columns.length));
     return {
       fixed,
       before,
-      width: Math.max(least, Math.min(168, share)),
+      width: Math.max(least, Math.min(200, share)),
       row: phone ? (heat ? 36 : 44) : heat ? 30 : 38,
       head: view.state.view === "both" ? 84 : 58,
       phone,

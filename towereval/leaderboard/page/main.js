@@ -280,8 +280,10 @@ function meaningOf(board, view) {
   const out = state.measure === "" ? board.measures.filter((measure) => !measure.averaged) : [];
   const left = [...new Set(out.map(measureName))];
   const rest = left.length ? ` Not in it: ${left.join(", ")}.` : "";
+  const where = mine.length === 1 ? `in ${languages}` : `each the unweighted mean of those of ${languages} that it has`;
+  if (names.length === 1 && mine.length === 1) return `Average: ${names[0]} in ${languages}.${rest}`;
   if (names.length === 1) return `Average: ${names[0]}, unweighted mean over ${languages}.${rest}`;
-  return `Average: unweighted mean of ${names.length} tasks (${names.join(", ")}), each the unweighted mean of those of ${languages} that it has.${rest}`;
+  return `Average: unweighted mean of ${names.length} tasks (${names.join(", ")})${mine.length === 1 ? " " : ", "}${where}.${rest}`;
 }
 
 function nextTheme() {
