@@ -71,8 +71,9 @@ def _drawn(
 ) -> Iterator[tuple[int, Floats]]:
     """Differences of some cells on common clusters, some flips at a time, and the first's place."""
     differences = [cell.candidate_RK - cell.base_RK for cell in cells]
-    different = [np.unique(cell.cluster_R[d.any(1)]) for cell, d in zip(cells, differences)]  # noqa: B905
-    code_C = np.unique(np.concatenate(different))  # what does not differ cannot be flipped
+    pairs = zip(cells, differences, strict=True)
+    # What does not differ cannot be flipped.
+    code_C = np.unique(np.concatenate([cell.cluster_R[d.any(1)] for cell, d in pairs]))
     if not code_C.size:
         return
     change_CK = np.concatenate(
@@ -93,10 +94,8 @@ def _moved(
     if change_CK.shape[1] == 1:
         value_V, count_V = np.unique(change_CK[:, 0], return_counts=True)
         if len(value_V) <= FEW_VALUES:  # how many of each is all that counts
-            swapped_BV: Floats = rng.binomial(count_V, 0.5, (flips, len(value_V))).astype(
-                np.float64
-            )
-            yield (swapped_BV @ value_V.astype(np.float64))[:, None]
+            swapped_BV = rng.binomial(count_V, 0.5, (flips, len(value_V)))
+            yield np.asarray(swapped_BV @ value_V.astype(np.float64), np.float64)[:, None]
             return
     size = max(1, MOST_BITS // len(change_CK))
     for first in range(0, flips, size):
