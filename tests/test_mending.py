@@ -22,14 +22,14 @@ CONFIG: dict[str, Any] = {
     "architectures": ["LlavaNextForConditionalGeneration"],
     "model_type": "llava_next",
     "transformers_version": "4.57.6",
-    "text_config": {"model_type": "gemma2", "hidden_size": HIDDEN},
+    "text_config": {"model_type": "gemma2"},  # the size is in the tensors
     "vision_config": {"model_type": "siglip_vision_model"},
 }
 LINEAR = "multi_modal_projector.linear_2"
 TOWER = "vision_tower.vision_model.encoder.layers.0.mlp.fc1.weight"
 FIRST = {
     TOWER: [1.0, 2.0],
-    f"{LINEAR}.weight": [0.5, -1.5, 3.0],
+    f"{LINEAR}.weight": [0.5, -1.5, *(3.0 for _ in range(HIDDEN - 2))],
     f"{LINEAR}.bias": [0.25],
     "image_newline": [-2.0],
 }
@@ -109,7 +109,7 @@ def test_the_scale_is_folded_in_float32_and_all_else_is_as_it_was(
     assert not (copy / "tokenizer.json").samefile(folder / "tokenizer.json")
     index = json.loads((copy / "model.safetensors.index.json").read_text())
     width = 4 if dtype == "F32" else 2
-    assert index["metadata"]["total_size"] == 4 * width + 5 * 4
+    assert index["metadata"]["total_size"] == 4 * width + (HIDDEN + 2) * 4
     assert {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()} == before
 
 

@@ -35,7 +35,10 @@ from towereval.types import Prepared, digest
 
 MARK = "towereval_mends"
 VERSION = 1
+SCALE, TOWER, TEXT = NAMES = ("gemma2-image-scale", "vision-tower-names", "text-architecture")
 ImageScale: TypeAlias = Literal["", "fold", "keep"]
+# Shard -> tensor -> dtype, shape and data_offsets.
+Headers: TypeAlias = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 LLAVAS = ("llava", "llava_next", "llava_next_video", "llava_onevision")
 # Their outputs are what the language model reads as a picture.
@@ -92,13 +95,12 @@ def mended(folder: Path | None, cache: Path) -> Prepared:
 def find_mends(folder: Path, image_scale: ImageScale = "") -> list[Mend]:
     """What is wrong with a checkpoint; reads its configuration and its shards' headers only."""
     config = _config(folder)
-    names = {
-        shard.name: tuple(tensor_files.header(shard)[1])
-        for shard in sorted(folder.glob("*.safetensors"))
+    headers = {
+        shard.name: tensor_files.header(shard)[1] for shard in sorted(folder.glob("*.safetensors"))
     }
     found = (
-        _scale(folder, config, names, image_scale),
-        _tower_names(config, names),
+        _scale(folder, config, headers, image_scale),
+        _tower_names(config, headers),
         _text_architecture(config),
     )
     return [mend for mend in found if mend is not None]
@@ -147,15 +149,11 @@ def changes(folder: Path) -> tuple[str, ...]:
 
 
 def _scale(
-    folder: Path,
-    config: Mapping[str, Any],
-    names: Mapping[str, Iterable[str]],
-    decided: ImageScale,
+    folder: Path, config: Mapping[str, Any], headers: Headers, decided: ImageScale
 ) -> Mend | None:
     text = config.get("text_config") or {}
     gemma2 = text.get("model_type") == "gemma2" and config.get("model_type") in LLAVAS
-    name = "gemma2-image-scale"
-    if not gemma2 or name in config.get(MARK, {}):
+    if not gemma2 or SCALE in config.get(MARK, {}):
         return None
     if not decided:
         version = re.match(r"(\d+)\.(\d+)", str(config.get("transformers_version", "")))
@@ -169,33 +167,39 @@ def _scale(
         if (int(version[1]), int(version[2])) >= (5, 4):
             return None
     if decided == "keep":
-        return Mend(name, "kept as it is")
-    factor = math.sqrt(text["hidden_size"])
-    factors = {
-        shard: {tensor: factor for tensor in tensors if _SCALED.fullmatch(tensor)}
-        for shard, tensors in names.items()
+        return Mend(SCALE, "kept as it is")
+    shapes = {
+        match[2]: entry["shape"]
+        for entries in headers.values()
+        for name, entry in entries.items()
+        if (match := _SCALED.fullmatch(name))
     }
-    found = {_SCALED.fullmatch(t)[2] for tensors in factors.values() for t in tensors}  # type: ignore[index]
     wanted = {"multi_modal_projector.linear_2.weight"}
     if config.get("multimodal_projector_bias", True):
         wanted.add("multi_modal_projector.linear_2.bias")
     if config["model_type"] != "llava":
         wanted.add("image_newline")
-    if missing := wanted - found:
+    if missing := wanted - set(shapes):
         raise ModelError(f"{folder}: no tensor {', '.join(sorted(missing))} to scale")
+    # Not from the configuration, which may leave out what is the class's default.
+    factor = math.sqrt(shapes["multi_modal_projector.linear_2.weight"][0])
+    factors = {
+        shard: {name: factor for name in entries if _SCALED.fullmatch(name)}
+        for shard, entries in headers.items()
+    }
     touched = {shard: tensors for shard, tensors in factors.items() if tensors}
-    return Mend(name, f"{', '.join(sorted(found))} times {factor:.4f}", touched)
+    return Mend(SCALE, f"{', '.join(sorted(shapes))} times {factor:.4f}", touched)
 
 
-def _tower_names(config: Mapping[str, Any], names: Mapping[str, Iterable[str]]) -> Mend | None:
+def _tower_names(config: Mapping[str, Any], headers: Headers) -> Mend | None:
     tower = (config.get("vision_config") or {}).get("model_type")
     if config.get("model_type") not in (*LLAVAS, "gemma3") or tower not in _TOWERS:
         return None
-    renamed = [s for s, tensors in names.items() if any(_TOWER.fullmatch(t) for t in tensors)]
+    renamed = [s for s, names in headers.items() if any(_TOWER.fullmatch(name) for name in names)]
     if not renamed:
         return None
     detail = "vision_tower.* is vision_tower.vision_model.*"
-    return Mend("vision-tower-names", detail, renamed=tuple(renamed), rename=_old_name)
+    return Mend(TOWER, detail, renamed=tuple(renamed), rename=_old_name)
 
 
 def _old_name(tensor: str) -> str:
@@ -209,7 +213,7 @@ def _text_architecture(config: Mapping[str, Any]) -> Mend | None:
     if config.get("model_type") not in LLAVAS or known is None or not stale.startswith("Llava"):
         return None
     changed = {"text_config": {**text, "architectures": [known]}}
-    return Mend("text-architecture", f"{stale} is {known}", config=changed)
+    return Mend(TEXT, f"{stale} is {known}", config=changed)
 
 
 def _rewrite(file: Path, copy: Path, mends: Iterable[Mend]) -> str:

@@ -29,7 +29,7 @@ def convert(
     folder = checkpoints.fetch(found)
     checkpoints.check(folder)
     mends = mending.find_mends(folder, image_scale or "")
-    if image_scale and "gemma2-image-scale" not in [mend.name for mend in mends]:
+    if image_scale and mending.SCALE not in [mend.name for mend in mends]:
         done = "; ".join(mending.changes(folder)) or "it is no Gemma2 LLaVA"
         raise UsageError(f"{checkpoint} has no image scale to decide: {done}")
     mending.write(folder, output, mends)

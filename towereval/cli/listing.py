@@ -67,8 +67,10 @@ def models(name: Annotated[str, typer.Argument(help="Show this one.")] = "") -> 
 def _prepared(checkpoint: Checkpoint) -> str:
     """What `prepare` would do, where the files are here to be looked at."""
     folder = on_this_machine(checkpoint)
+    if folder is None and checkpoint.repo:
+        return f"not on this machine yet; would look for {', '.join(mending.NAMES)}"
     if folder is None:
-        return "as its files need" if checkpoint.repo else "built from a seed"
+        return "built from a seed"
     check(folder)
     try:
         mends = mending.find_mends(folder)
