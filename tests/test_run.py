@@ -386,7 +386,7 @@ def test_a_metric_that_the_run_has_not_is_named(plan: Callable[..., Plan]) -> No
 def test_a_row_has_the_contracts_fields(plan: Callable[..., Plan]) -> None:
     outcome = run(plan(*TASKS))
     content = written(outcome.folder, "results.json")
-    assert list(content) == ["schema", "run_id", "model", "created", "results"]
+    assert list(content) == ["schema", "run_id", "model", "created", "speed", "results"]
     assert (content["schema"], content["model"]) == (1, "made")
     assert content["run_id"] == outcome.folder.name
     rows = content["results"]
@@ -508,7 +508,7 @@ def test_the_manifest_is_whole_before_anything_is_asked(
         ({"tasks": ("commute", "ocrbench", "ocrbench@towervision")}, "ocrbench is named twice"),
         ({"languages": ("gr",)}, "unknown language 'gr'"),
         ({"languages": ("ja",)}, "unknown language 'ja'"),  # known, but not to these tasks
-        ({"engine": "replays"}, r"unknown engine 'replays'; did you mean replay\?"),
+        ({"engine": "replays"}, r"unknown engine 'replays'; did you mean replay, ray\?"),
         ({"data": {"commute": Path()}}, "commute is not among the tasks of this run"),
         ({"data": {"multi30k": Path()}}, "--split sample exclude each other"),
         ({"split": "full", "data": {"multi30k": Path("no/where")}}, "no/where: no such folder"),

@@ -26,6 +26,7 @@ from towereval.grading import Scoring, appoint
 from towereval.judging import JudgePlan
 from towereval.progress import Listener, Silence
 from towereval.scoring import score
+from towereval.speed import Speed, Stopwatch, read_speed
 from towereval.store import Store, read_manifest
 from towereval.subject import Subject, find_subject, recorded_clean
 from towereval.summary import summarize
@@ -60,6 +61,7 @@ class Outcome:
     results: tuple[Result, ...]
     asked: int
     failures: tuple[tuple[str, int], ...]
+    speed: Speed | None = None
 
 
 def run(plan: Plan, listener: Listener | None = None) -> Outcome:
@@ -87,13 +89,16 @@ def run(plan: Plan, listener: Listener | None = None) -> Outcome:
             asked_on = ("environment", "started", "towereval")
             manifest |= {key: earlier[key] for key in asked_on if key in earlier}
         store.write_manifest(manifest)
+        speed = read_speed(folder)
         store.drop_results()  # they speak of what was there before
         asked = respond(store, plan, subject, listener)
+        speed = asked or speed
         results: tuple[Result, ...] = ()
         if not plan.predict_only:
             scoring = Scoring(judge=plan.judge, checkpoints=plan.checkpoints)
-            results = publish(store, tasks, subject.clean, listener, scoring)
-        return Outcome(folder, results, asked, tuple(store.failures()))
+            results, speed = publish(store, tasks, subject.clean, listener, scoring, speed)
+        count = asked.answers if asked else 0
+        return Outcome(folder, results, count, tuple(store.failures()), speed if asked else None)
 
 
 def rescore(
@@ -118,7 +123,8 @@ def rescore(
         raise UsageError("--judge and --checkpoint go without --metrics: all is scored again")
     clean = recorded_clean(manifest)
     with Store(folder) as store:
-        results = publish(store, tasks, clean, listener or Silence(), scoring)
+        speed = read_speed(folder)
+        results, _ = publish(store, tasks, clean, listener or Silence(), scoring, speed)
         return Outcome(folder, results, 0, tuple(store.failures()))
 
 
@@ -192,23 +198,27 @@ def collect(
     }
 
 
-def respond(store: Store, plan: Plan, subject: Subject, listener: Listener) -> int:
-    """Ask what has no answer yet, all tasks through one engine; how many were asked."""
+def respond(store: Store, plan: Plan, subject: Subject, listener: Listener) -> Speed | None:
+    """Ask what has no answer yet, all tasks through one engine; None where nothing was missing."""
     missing = store.count_unanswered()
     if not missing:
-        return 0
+        return None
+    watch = Stopwatch()
     listener.stage(f"starting {subject.kind.name}", None)
-    engine = engines.start(subject.kind, subject.model, plan.engine_args, plan.seed)
+    with watch.timing("starting"):
+        engine = engines.start(subject.kind, subject.model, plan.engine_args, plan.seed)
     listener.stage("asking", missing)
     # Closing commits what came last, also when the stream is broken off.
     with (
         closing(engine),
+        watch.timing("asking"),
         closing(engine.run(store.unanswered())) as answers,
         closing(store.add_responses(answers)) as stored,
     ):
         for _ in stored:
             listener.advance()
-    return missing
+    spent = watch.seconds
+    return Speed(missing, spent["starting"], spent["asking"], 0.0, engine.usage)
 
 
 def publish(
@@ -217,27 +227,33 @@ def publish(
     clean: Callable[[str], str],
     listener: Listener,
     scoring: Scoring,
-) -> tuple[Result, ...]:
+    speed: Speed | None = None,
+) -> tuple[tuple[Result, ...], Speed | None]:
     """Score the stored responses and write results.json and the samples."""
-    grader = appoint(store, tasks, clean, scoring, listener)
-    listener.stage("scoring", None)
-    score(store, tasks, clean, grader.scorer, scoring.metrics)
-    manifest = store.manifest()
-    data = {name: entry.get("digests", {}) for name, entry in manifest.get("data", {}).items()}
-    results = summarize(
-        store, tasks, grader.signature, data, split=manifest["split"], run_id=manifest["run_id"]
-    )
-    for task in tasks:
-        write_samples(store, task.name, [metric.name for metric in task.metrics])
+    watch = Stopwatch()
+    with watch.timing("scoring"):
+        grader = appoint(store, tasks, clean, scoring, listener)
+        listener.stage("scoring", None)
+        score(store, tasks, clean, grader.scorer, scoring.metrics)
+        manifest = store.manifest()
+        data = {name: entry.get("digests", {}) for name, entry in manifest.get("data", {}).items()}
+        results = summarize(
+            store, tasks, grader.signature, data, split=manifest["split"], run_id=manifest["run_id"]
+        )
+        for task in tasks:
+            write_samples(store, task.name, [metric.name for metric in task.metrics])
+    if speed:
+        speed = replace(speed, scoring_seconds=watch.seconds["scoring"])
     store.write_results(
         {
             "run_id": manifest["run_id"],
             "model": manifest["model"],
             "created": now(),
+            "speed": speed.record() if speed else None,
             "results": [asdict(result) for result in results],
         }
     )
-    return results
+    return results, speed
 
 
 def _source(plan: Plan, task: Task) -> Source:

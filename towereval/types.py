@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Container, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, astuple, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self, TypeAlias, runtime_checkable
 
@@ -356,6 +356,24 @@ class Model:
     changes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What an engine did: tokens, and the seconds of its own work and of waiting for media.
+
+    `cached_tokens` of the prompts' tokens were found and not computed again. Zero is also what an
+    engine that cannot know it says.
+    """
+
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    busy_seconds: float = 0.0
+    waiting_seconds: float = 0.0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+
+
 class Engine(Protocol):
     """Answers requests, in any order, looking ahead a bounded number of them.
 
@@ -366,6 +384,9 @@ class Engine(Protocol):
 
     @property
     def capabilities(self) -> frozenset[str]: ...
+    @property
+    def usage(self) -> Usage:
+        """Since it was started."""
 
     def run(self, requests: Iterable[Request]) -> Generator[Response, None, None]: ...
 

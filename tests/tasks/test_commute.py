@@ -175,7 +175,7 @@ def test_a_model_that_does_not_look_scores_one_half(
         )
         for _ in store.add_responses(answers):
             pass
-        results = publish(store, [TASK], str, Silence(), Scoring())
+        results, _ = publish(store, [TASK], str, Silence(), Scoring())
     found = {row.language: row.value for row in results if row.language != "*"}
     assert found == pytest.approx(expected, abs=1e-12)
     tied = {row.language: row.note.partition("; ")[2] for row in results if "; " in row.note}

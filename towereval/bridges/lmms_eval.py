@@ -100,7 +100,7 @@ def import_logs(folder: Path, *, model: str, output: Path) -> Imported:
             f"{name}: {count} logged prompts differ from ours; their answers are scored as they are"
             for name, count in different.items()
         ]
-        results = publish(store, tasks, str, Silence(), Scoring())
+        results, _ = publish(store, tasks, str, Silence(), Scoring())
         outcome = Outcome(run_folder, results, 0, tuple(store.failures()))
     return Imported(outcome, tuple(logs), tuple(notices))
 

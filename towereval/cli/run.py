@@ -44,9 +44,7 @@ def run(
     languages: Annotated[str, typer.Option(help="Codes or groups, as de,fr or core.")] = "",
     limit: Annotated[int, typer.Option(help="At most so many samples a language; 0: all.")] = 0,
     split: Annotated[str, typer.Option(help="full, or sample: the small bundled one.")] = "full",
-    engine: Annotated[
-        str, typer.Option(help="vllm, ray, transformers, openai, replay.")
-    ] = "vllm",
+    engine: Annotated[str, typer.Option(help="vllm, ray, transformers, openai, replay.")] = "vllm",
     engine_args: Annotated[list[str] | None, typer.Option(help="For the engine, as k=v,..")] = None,
     data: Annotated[list[str] | None, typer.Option(help="A local data set, as TASK=PATH.")] = None,
     output: Annotated[Path, typer.Option(help="Where runs are kept.")] = Path("results"),
@@ -122,6 +120,8 @@ def start(given: dict[str, Any]) -> int:
     show_failures(outcome.failures)
     if outcome.results:
         write_report(outcome.folder)
+    if outcome.speed:
+        print(outcome.speed)
     print(
         f"{outcome.asked} asked, {outcome.folder}/results.json"
         if outcome.results

@@ -12,7 +12,7 @@ import os
 import re
 import time
 import urllib.parse
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -22,7 +22,7 @@ from towereval.engines import KINDS
 from towereval.engines.connection import Connection, Refused
 from towereval.engines.data_urls import FORMATS, DataUrls
 from towereval.errors import EngineError, UsageError
-from towereval.types import Message, Model, Prompt, Request, Response, Text
+from towereval.types import Message, Model, Prompt, Request, Response, Text, Usage
 
 CONCURRENCY = 8
 _KEY_ENV = "OPENAI_API_KEY"
@@ -85,6 +85,7 @@ class OpenAiEngine:
         most = 4 * settings.concurrency
         self.urls = DataUrls(settings.image_format, model.checkpoint.frames, most)
         self._cannot_score = ""
+        self.usage = Usage()
         # Candidates of one prompt follow each other.
         self._prompt_tokens = lru_cache(maxsize=most)(self._tokens_of)
         self.connection.check("/models")
@@ -98,10 +99,10 @@ class OpenAiEngine:
                 running.add(pool.submit(self._answer, request))
                 if len(running) >= 2 * self.concurrency:
                     done, running = wait(running, return_when=FIRST_COMPLETED)
-                    yield from (future.result() for future in done)
+                    yield from self._counted(done)
             while running:
                 done, running = wait(running, return_when=FIRST_COMPLETED)
-                yield from (future.result() for future in done)
+                yield from self._counted(done)
         except KeyboardInterrupt:
             answered = [future for future in running if future.done()]
             self.connection.stop()
@@ -110,6 +111,12 @@ class OpenAiEngine:
         finally:
             self.connection.stop()
             pool.shutdown(wait=True, cancel_futures=True)
+
+    def _counted(self, done: Iterable[Future[Response]]) -> Iterator[Response]:
+        for response in (future.result() for future in done):
+            if response.logprob is None:
+                self.usage += Usage(output_tokens=response.token_count)
+            yield response
 
     def close(self) -> None:
         self.connection.stop()

@@ -23,7 +23,7 @@ from typing import Any
 from towereval.engines import KINDS
 from towereval.engines.vllm import WINDOW
 from towereval.errors import EngineError, UsageError
-from towereval.types import Model, Request, Response
+from towereval.types import Model, Request, Response, Usage
 
 CHUNK = 32
 # What a replica is given to do: its engine must never wait for the driver.
@@ -61,7 +61,7 @@ class Replica:
     def ready(self) -> int:
         return os.getpid()
 
-    def exchange(self, requests: Sequence[Request], *, last: bool) -> list[Response]:
+    def exchange(self, requests: Sequence[Request], *, last: bool) -> tuple[list[Response], Usage]:
         """Take more to do, give what was answered since: at least one unless that takes long.
 
         `last`: nothing more comes for now, so the engine shall not wait for it.
@@ -78,7 +78,7 @@ class Replica:
                 if isinstance(one, EngineError):
                     raise one
                 found.append(one)
-        return found
+        return found, self._engine.usage
 
     def _work(self) -> None:
         try:
@@ -103,6 +103,7 @@ class Seat:
     since: float = 0.0
     alone: bool = False
     drains: bool = False
+    usage: Usage = field(default_factory=Usage)
 
 
 class RayEngine:
@@ -113,14 +114,21 @@ class RayEngine:
         self._ray = _connect(self.layout)
         self._arguments = (model, rest, seed)
         self._deaths = 0
+        self._spent = Usage()  # by the dead
         self._strikes: dict[str, int] = {}
         self._again: deque[Request] = deque()
         try:
+            self._check_room()
             self.seats = [Seat(self._hire()) for _ in range(self.layout.replicas)]
             self._await_all()
         except BaseException:
             self.close()
             raise
+
+    @property
+    def usage(self) -> Usage:
+        """Of all replicas, those that died included: their seconds add up past the clock's."""
+        return sum((seat.usage for seat in self.seats), self._spent)
 
     def run(self, requests: Iterable[Request]) -> Generator[Response, None, None]:
         stream = chunks(requests)
@@ -168,7 +176,7 @@ class RayEngine:
             silent = time.monotonic() - seat.since
             if seat.call in done:
                 try:
-                    responses: list[Response] = self._ray.get(seat.call)
+                    responses, seat.usage = self._ray.get(seat.call)
                 except (self._ray.exceptions.RayError, EngineError) as error:
                     yield from self._replace(seat, " ".join(str(error).split())[:300])
                     continue
@@ -195,6 +203,7 @@ class RayEngine:
                 yield Response(request.key, error=error)
             owed = []
         self._again.extend(owed)
+        self._spent += seat.usage
         self._ray.kill(seat.actor)
         fresh = Seat(self._hire())
         self.seats[self.seats.index(seat)] = fresh
@@ -208,13 +217,16 @@ class RayEngine:
     def _has_gpus(self) -> bool:
         return bool(self._ray.cluster_resources().get("GPU"))
 
-    def _await_all(self) -> None:
-        """Raises `UsageError` where they cannot all be placed and `EngineError` on any failure."""
+    def _check_room(self) -> None:
+        """Raises `UsageError` where not all replicas can be placed: Ray would wait for a node."""
         kind = "GPU" if self._has_gpus() else "CPU"
         wanted = self.layout.replicas * self.layout.tensor_parallel_size
         if (there := self._ray.cluster_resources().get(kind, 0)) < wanted:
             asked = f"{self.layout.replicas} replicas of {self.layout.tensor_parallel_size} {kind}"
             raise UsageError(f"{asked} need {wanted} {kind}, there are {there:.0f}")
+
+    def _await_all(self) -> None:
+        """Raises `EngineError` when one does not start."""
         signs = [seat.actor.ready.remote() for seat in self.seats]
         ready, silent = self._ray.wait(signs, num_returns=len(signs), timeout=self.layout.patience)
         try:

@@ -13,7 +13,7 @@ from typing import Any
 from towereval.engines import KINDS
 from towereval.errors import UsageError
 from towereval.store import Store
-from towereval.types import Model, Request, Response
+from towereval.types import Model, Request, Response, Usage
 
 
 def start(model: Model | None, *, engine_args: Mapping[str, Any], seed: int) -> ReplayEngine:
@@ -34,6 +34,7 @@ class ReplayEngine:
 
     def __init__(self, folder: Path) -> None:
         self.store = Store(folder)
+        self.usage = Usage()
 
     def run(self, requests: Iterable[Request]) -> Generator[Response, None, None]:
         for request in requests:

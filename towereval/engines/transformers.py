@@ -31,7 +31,7 @@ from towereval.engines.prompts import (
     video_metadata,
 )
 from towereval.errors import EngineError
-from towereval.types import Decoding, Model, Request, Response
+from towereval.types import Decoding, Model, Request, Response, Usage
 
 BATCH_SIZE = 8
 
@@ -75,6 +75,7 @@ class TransformersEngine:
             )
         longest = getattr(text_config, "max_position_embeddings", None)
         self.context_length = model.checkpoint.context_length or longest or sys.maxsize
+        self.usage = Usage()
         self._leave_habits()
         torch.manual_seed(seed)
 
@@ -115,7 +116,12 @@ class TransformersEngine:
                 return
             reason = f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
             responses = [Response(good[0].request.key, error=reason)]
-        seconds = (time.monotonic() - began) / len(good)
+        spent = time.monotonic() - began
+        self.usage += Usage(
+            output_tokens=sum(r.token_count for r in responses if r.logprob is None),
+            busy_seconds=spent,
+        )
+        seconds = spent / len(good)
         yield from (replace(response, seconds=seconds) for response in responses)
 
     def _inputs(self, batch: Sequence[Decoded], encoded: Sequence[Encoded]) -> Any:
@@ -137,6 +143,7 @@ class TransformersEngine:
         if length >= self.context_length:
             limit = self.context_length
             raise ValueError(f"the prompt has {length} tokens, prompt and answer may have {limit}")
+        self.usage += Usage(prompt_tokens=int(inputs["attention_mask"].sum()))
         return inputs.to(self.device, self.network.dtype)
 
     def _generate(self, batch: Sequence[Decoded], encoded: Sequence[Encoded]) -> list[Response]:

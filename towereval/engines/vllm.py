@@ -25,12 +25,14 @@ from towereval.engines.prompts import (
     video_metadata,
 )
 from towereval.errors import EngineError
-from towereval.types import Decoding, Frame, Image, Model, Request, Response, Video
+from towereval.types import Decoding, Frame, Image, Model, Request, Response, Usage, Video
 
 if TYPE_CHECKING:
     from vllm import LLM, RequestOutput, SamplingParams
 
 WINDOW = 256
+# So many are let in between two steps, so that the first answer waits for few pictures.
+LET_IN = 32
 
 
 def start(model: Model, *, engine_args: Mapping[str, Any], seed: int) -> VllmEngine:
@@ -46,6 +48,7 @@ class VllmEngine:
         self.encoder = PromptEncoder(model, trust_remote_code=trusted)
         self.llm = _load(model, engine_args, seed)
         self._timeless = self.llm.llm_engine.model_config.using_transformers_backend()
+        self.usage = Usage()
         self._names = itertools.count()  # not keys: two requests may have the same one
 
     def run(self, requests: Iterable[Request]) -> Generator[Response, None, None]:
@@ -54,11 +57,15 @@ class VllmEngine:
         more = True
         try:
             while more or running:
-                while more and len(running) < WINDOW:
+                room = min(LET_IN, WINDOW - len(running)) if more else 0
+                for _ in range(room):
+                    began = time.monotonic()
                     decoded = next(ahead, None)
+                    self.usage += Usage(waiting_seconds=time.monotonic() - began)
                     if decoded is None:
                         more = False
-                    elif error := self._submit(decoded, running):
+                        break
+                    if error := self._submit(decoded, running):
                         yield Response(decoded.request.key, error=error)
                 if running:
                     yield from self._step(running)
@@ -90,13 +97,20 @@ class VllmEngine:
         return ""
 
     def _step(self, running: dict[str, tuple[Request, Encoded, float]]) -> Iterator[Response]:
+        stepped = time.monotonic()
         try:
             outputs = self.llm.llm_engine.step()
         except Exception as error:
             raise EngineError(f"vLLM stopped: {type(error).__name__}: {error}") from error
+        self.usage += Usage(busy_seconds=time.monotonic() - stepped)
         for output in outputs:
             if output.finished:
                 request, encoded, began = running.pop(output.request_id)
+                self.usage += Usage(
+                    len(output.prompt_token_ids or ()),
+                    output.num_cached_tokens or 0,
+                    len(output.outputs[0].token_ids),
+                )
                 yield self._response(request, encoded, output, time.monotonic() - began)
 
     def _response(
