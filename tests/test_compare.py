@@ -139,26 +139,44 @@ def test_the_mean_is_proven_where_its_languages_cannot_be() -> None:
     assert report.verdict is Verdict.PASS
 
 
-def test_gated_is_the_first_metric_or_what_is_named() -> None:
-    def both(lost: int) -> Measured:
-        base = [1] * 100 + [0] * 100
-        worse = [0] * lost + [1] * (100 - lost) + [0] * 100
-        columns = {"bleu": [(9, 9, x, 8, 7, 6, 9, 8, 7, 6) for x in worse], "chrf": None}
-        columns["chrf"] = [(9, 9, x) * 6 for x in base]
-        samples = tuple(map(str, range(200)))
-        each = Part("data", f"{lost}", samples, samples, {k: tuple(v) for k, v in columns.items()})
-        made = MeasuredTask("towervision", 1, {"bleu": "v1", "chrf": "v1"}, {"de": each})
-        return Measured("model", "run", "full", {"multi30k": made})
+def translated(lost: int, *metrics: str) -> Measured:
+    """200 German translations, of which some have lost a word by BLEU and none by chrF."""
+    words = [0] * lost + [1] * (100 - lost) + [0] * 100
+    columns = {
+        "bleu": tuple((9.0, 9.0, float(x), 8.0, 7.0, 6.0, 9.0, 8.0, 7.0, 6.0) for x in words),
+        "chrf": ((9.0, 9.0, 1.0) * 6,) * 200,
+    }
+    columns = {metric: columns[metric] for metric in metrics}
+    samples = tuple(map(str, range(200)))
+    each = Part("data", f"{lost}", samples, samples, columns)
+    made = MeasuredTask("towervision", 1, dict.fromkeys(metrics, "v1"), {"de": each})
+    return Measured("model", "run", "full", {"multi30k": made})
 
-    report = compare(both(0), both(40))
+
+def test_gated_is_the_first_metric_or_what_is_named() -> None:
+    good, bad = (translated(lost, "bleu", "chrf") for lost in (0, 40))
+    report = compare(good, bad)
     assert {one.metric: one.gated for one in report.comparisons} == {"bleu": True, "chrf": False}
     assert [one.verdict for one in report.comparisons] == ["regression", "not gated"]
     assert report.comparisons[1].p_adjusted is None
-    report = compare(both(0), both(40), Settings(metrics=("chrf",)))
+    report = compare(good, bad, Settings(metrics=("chrf",)))
     assert [one.gated for one in report.comparisons] == [False, True]
     assert report.verdict is not Verdict.REGRESSION
     with pytest.raises(UnknownName, match=r"'chrg'; did you mean chrf"):
-        compare(both(0), both(40), Settings(metrics=("chrg",)))
+        compare(good, bad, Settings(metrics=("chrg",)))
+
+
+def test_a_candidate_without_the_gated_metric_does_not_pass() -> None:
+    good, half = translated(0, "bleu", "chrf"), translated(0, "chrf")
+    report = compare(good, half)
+    assert report.verdict is Verdict.INCONCLUSIVE
+    assert report.reasons[0] == "the candidate has no bleu of multi30k"
+    named = compare(good, half, Settings(metrics=("chrf",)))
+    assert named.verdict is Verdict.PASS
+    assert named.notices == ("multi30k: the candidate has no bleu, it is not compared",)
+    assert compare(half, good).notices == ("multi30k: the base has no bleu, it is not compared",)
+    with pytest.raises(UsageError, match="multi30k: neither run has a score"):
+        compare(translated(0), translated(0))
 
 
 def test_the_answer_is_the_same_each_time() -> None:

@@ -98,7 +98,7 @@ def compare(base: Measured, candidate: Measured, settings: Settings | None = Non
     settings = settings or Settings()
     if not 0 < settings.alpha < 0.5 or not 0 < settings.margin < 1:
         raise UsageError("--alpha lies between 0 and 0.5, --margin between 0 and 1")
-    paired = pair(base, candidate)
+    paired = pair(base, candidate, settings.metrics)
     comparisons = tuple(_compared(paired.pairs, _gated(paired.pairs, settings), settings))
     verdict, reasons = decide(comparisons, paired.lacking)
     old, new = (f"{run.model} ({run.run_id})" for run in (base, candidate))

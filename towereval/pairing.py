@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from towereval.errors import UsageError
@@ -43,8 +43,11 @@ class Paired:
     notices: tuple[str, ...]
 
 
-def pair(base: Measured, candidate: Measured) -> Paired:
-    """Raises `UsageError` where the two were not asked the same, and says all that differs."""
+def pair(base: Measured, candidate: Measured, metrics: Collection[str] = ()) -> Paired:
+    """A candidate lacks a metric that is named, or base's first where none of a task's is.
+
+    Raises `UsageError` where the two were not asked the same, and says all that differs.
+    """
     if wrong := sorted(_differences(base, candidate)):
         raise UsageError(f"base and candidate were not asked the same: {'; '.join(wrong)}")
     pairs: list[Pairs] = []
@@ -52,8 +55,7 @@ def pair(base: Measured, candidate: Measured) -> Paired:
     notices = [f"base has no {name}" for name in candidate.tasks if name not in base.tasks]
     for name, old in base.tasks.items():
         if new := candidate.tasks.get(name):
-            for each in _pairs(name, old, new, lacking, notices):
-                pairs.append(each)
+            pairs += _pairs(name, old, new, metrics, lacking, notices)
     if not pairs:
         why = "".join(f"; {each}" for each in [*lacking, *notices])
         raise UsageError(f"the two runs share no sample that both have a score for{why}")
@@ -81,7 +83,12 @@ def _differences(base: Measured, candidate: Measured) -> Iterator[str]:
 
 
 def _pairs(
-    name: str, old: MeasuredTask, new: MeasuredTask, lacking: list[str], notices: list[str]
+    name: str,
+    old: MeasuredTask,
+    new: MeasuredTask,
+    wanted: Collection[str],
+    lacking: list[str],
+    notices: list[str],
 ) -> Iterator[Pairs]:
     if not all(part.data for task in (old, new) for part in task.languages.values()):
         notices.append(f"{name}: a run does not say what it was asked; paired by sample id")
@@ -90,15 +97,22 @@ def _pairs(
             lacking.append(f"the candidate has no {name} in {language}")
     if more := [language for language in new.languages if language not in old.languages]:
         notices.append(f"base has no {name} in {', '.join(more)}")
-    for metric in load_task(name, old).metrics:
+    metrics = load_task(name, old).metrics
+    scored = [metric.name for metric in metrics if metric.name in old.signatures]
+    needed = set(scored).intersection(wanted) or set(scored[:1])
+    if not scored and not new.signatures:
+        notices.append(f"{name}: neither run has a score")
+    for metric in metrics:
         have = [metric.name in task.signatures for task in (old, new)]
-        if any(have) and not all(have):
-            who = "candidate" if have[0] else "base"
-            notices.append(f"{name}: the {who} has no {metric.name}, it is not compared")
         if all(have):
             found = _pair(name, metric, old, new, lacking)
             if found.languages:
                 yield found
+        elif have[0] and metric.name in needed:
+            lacking.append(f"the candidate has no {metric.name} of {name}")
+        elif any(have):
+            who = "candidate" if have[0] else "base"
+            notices.append(f"{name}: the {who} has no {metric.name}, it is not compared")
 
 
 def _pair(
