@@ -232,7 +232,8 @@ def test_a_run_prints_its_numbers_and_where_they_are(tmp_path: Path, recorded: P
     assert first.stderr.splitlines()[:2] == ["reading samples", "starting replay"]
     assert "asking 72/72" in first.stderr
     assert "asking" not in second.stderr
-    *table, last = first.stdout.splitlines()
+    *table, speed, last = first.stdout.splitlines()
+    assert speed.startswith("72 answers in ")
     [file] = tmp_path.glob("results/made/*/results.json")
     assert last == f"72 asked, {file.relative_to(tmp_path)}"
     assert second.stdout.splitlines() == [*table, f"0 asked, {file.relative_to(tmp_path)}"]
@@ -493,6 +494,7 @@ RUN_OPTIONS = (
         "trust-remote-code",
         "replicas",
         "tensor-parallel",
+        "verify-determinism",
     ),
     *("config", "help"),
 )

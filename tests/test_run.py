@@ -386,7 +386,15 @@ def test_a_metric_that_the_run_has_not_is_named(plan: Callable[..., Plan]) -> No
 def test_a_row_has_the_contracts_fields(plan: Callable[..., Plan]) -> None:
     outcome = run(plan(*TASKS))
     content = written(outcome.folder, "results.json")
-    assert list(content) == ["schema", "run_id", "model", "created", "speed", "results"]
+    assert list(content) == [
+        "schema",
+        "run_id",
+        "model",
+        "created",
+        "speed",
+        "determinism",
+        "results",
+    ]
     assert (content["schema"], content["model"]) == (1, "made")
     assert content["run_id"] == outcome.folder.name
     rows = content["results"]
@@ -472,7 +480,15 @@ def test_the_manifest_holds_all_that_repeats_the_run(
     assert set(manifest["data"]["multi30k"]["digests"]) == {"de"}
     assert set(manifest["data"]) == {"multi30k", "alm_bench"}
     environment = manifest["environment"]
-    assert {"python", "platform", "processor", "cores", "gpus", "packages"} == set(environment)
+    assert {
+        "python",
+        "platform",
+        "processor",
+        "batch_invariant",
+        "cores",
+        "gpus",
+        "packages",
+    } == set(environment)
     assert {"numpy", "pillow", "sacrebleu"} <= set(environment["packages"])
     assert manifest["started"].endswith("+00:00")
 

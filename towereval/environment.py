@@ -21,6 +21,7 @@ def describe() -> dict[str, object]:
         "processor": _processor(),
         "cores": os.cpu_count(),
         "gpus": _gpus(),
+        "batch_invariant": os.environ.get("VLLM_BATCH_INVARIANT", "0") not in ("", "0"),
         "packages": {name: version for name in PACKAGES if (version := _version(name))},
     }
 

@@ -19,6 +19,7 @@ from typing import Any
 from towereval import __version__, engines, languages, plugins
 from towereval.data.folder import FolderSource
 from towereval.data.hub import HubSource
+from towereval.determinism import ask_again
 from towereval.environment import describe
 from towereval.errors import DataError, StoreError, UnknownName, UsageError
 from towereval.export import write_samples
@@ -26,7 +27,7 @@ from towereval.grading import Scoring, appoint
 from towereval.judging import JudgePlan
 from towereval.progress import Listener, Silence
 from towereval.scoring import score
-from towereval.speed import Speed, Stopwatch, read_speed
+from towereval.speed import Measured, Speed, Stopwatch, read_measured
 from towereval.store import Store, read_manifest
 from towereval.subject import Subject, find_subject, recorded_clean
 from towereval.summary import summarize
@@ -51,6 +52,7 @@ class Plan:
     fresh: bool = False
     seed: int = 0
     predict_only: bool = False
+    verify_determinism: int = 0
     judge: JudgePlan = field(default_factory=JudgePlan)
     checkpoints: Mapping[str, str] = field(default_factory=dict)
 
@@ -61,7 +63,7 @@ class Outcome:
     results: tuple[Result, ...]
     asked: int
     failures: tuple[tuple[str, int], ...]
-    speed: Speed | None = None
+    measured: Measured = field(default_factory=Measured)
 
 
 def run(plan: Plan, listener: Listener | None = None) -> Outcome:
@@ -89,16 +91,18 @@ def run(plan: Plan, listener: Listener | None = None) -> Outcome:
             asked_on = ("environment", "started", "towereval")
             manifest |= {key: earlier[key] for key in asked_on if key in earlier}
         store.write_manifest(manifest)
-        speed = read_speed(folder)
+        before = read_measured(folder)
         store.drop_results()  # they speak of what was there before
-        asked = respond(store, plan, subject, listener)
-        speed = asked or speed
+        now_measured = respond(store, plan, subject, listener)
+        count = now_measured.speed.answers if now_measured.speed else 0
+        measured = Measured(
+            now_measured.speed or before.speed, now_measured.determinism or before.determinism
+        )
         results: tuple[Result, ...] = ()
         if not plan.predict_only:
             scoring = Scoring(judge=plan.judge, checkpoints=plan.checkpoints)
-            results, speed = publish(store, tasks, subject.clean, listener, scoring, speed)
-        count = asked.answers if asked else 0
-        return Outcome(folder, results, count, tuple(store.failures()), speed if asked else None)
+            results, measured = publish(store, tasks, subject.clean, listener, scoring, measured)
+        return Outcome(folder, results, count, tuple(store.failures()), measured)
 
 
 def rescore(
@@ -123,8 +127,8 @@ def rescore(
         raise UsageError("--judge and --checkpoint go without --metrics: all is scored again")
     clean = recorded_clean(manifest)
     with Store(folder) as store:
-        speed = read_speed(folder)
-        results, _ = publish(store, tasks, clean, listener or Silence(), scoring, speed)
+        measured = read_measured(folder)
+        results, _ = publish(store, tasks, clean, listener or Silence(), scoring, measured)
         return Outcome(folder, results, 0, tuple(store.failures()))
 
 
@@ -198,27 +202,32 @@ def collect(
     }
 
 
-def respond(store: Store, plan: Plan, subject: Subject, listener: Listener) -> Speed | None:
-    """Ask what has no answer yet, all tasks through one engine; None where nothing was missing."""
+def respond(store: Store, plan: Plan, subject: Subject, listener: Listener) -> Measured:
+    """Ask what has no answer yet, all tasks through one engine, and some of it again."""
     missing = store.count_unanswered()
-    if not missing:
-        return None
+    if not missing and not plan.verify_determinism:
+        return Measured()
     watch = Stopwatch()
     listener.stage(f"starting {subject.kind.name}", None)
     with watch.timing("starting"):
         engine = engines.start(subject.kind, subject.model, plan.engine_args, plan.seed)
-    listener.stage("asking", missing)
-    # Closing commits what came last, also when the stream is broken off.
-    with (
-        closing(engine),
-        watch.timing("asking"),
-        closing(engine.run(store.unanswered())) as answers,
-        closing(store.add_responses(answers)) as stored,
-    ):
-        for _ in stored:
-            listener.advance()
-    spent = watch.seconds
-    return Speed(missing, spent["starting"], spent["asking"], 0.0, engine.usage)
+    with closing(engine):
+        listener.stage("asking", missing)
+        # Closing commits what came last, also when the stream is broken off.
+        with (
+            watch.timing("asking"),
+            closing(engine.run(store.unanswered())) as answers,
+            closing(store.add_responses(answers)) as stored,
+        ):
+            for _ in stored:
+                listener.advance()
+        spent = watch.seconds
+        speed = Speed(missing, spent["starting"], spent["asking"], 0.0, engine.usage)
+        repetition = None
+        if plan.verify_determinism:
+            listener.stage("asking again", plan.verify_determinism)
+            repetition = ask_again(store, engine, plan.verify_determinism, plan.seed)
+    return Measured(speed if missing else None, repetition)
 
 
 def publish(
@@ -227,8 +236,8 @@ def publish(
     clean: Callable[[str], str],
     listener: Listener,
     scoring: Scoring,
-    speed: Speed | None = None,
-) -> tuple[tuple[Result, ...], Speed | None]:
+    measured: Measured | None = None,
+) -> tuple[tuple[Result, ...], Measured]:
     """Score the stored responses and write results.json and the samples."""
     watch = Stopwatch()
     with watch.timing("scoring"):
@@ -242,18 +251,20 @@ def publish(
         )
         for task in tasks:
             write_samples(store, task.name, [metric.name for metric in task.metrics])
-    if speed:
-        speed = replace(speed, scoring_seconds=watch.seconds["scoring"])
+    measured = measured or Measured()
+    if measured.speed:
+        speed = replace(measured.speed, scoring_seconds=watch.seconds["scoring"])
+        measured = replace(measured, speed=speed)
     store.write_results(
         {
             "run_id": manifest["run_id"],
             "model": manifest["model"],
             "created": now(),
-            "speed": speed.record() if speed else None,
+            **measured.record(),
             "results": [asdict(result) for result in results],
         }
     )
-    return results, speed
+    return results, measured
 
 
 def _source(plan: Plan, task: Task) -> Source:

@@ -1,4 +1,4 @@
-"""How fast a run went: kept in results.json, told at its end, and what a dry run counts on."""
+"""How a run went beside its scores: kept in results.json and told at its end."""
 
 from __future__ import annotations
 
@@ -43,19 +43,52 @@ class Speed:
         parts.append(f"start {self.starting_seconds:.1f} s, scoring {self.scoring_seconds:.1f} s")
         return "; ".join(parts)
 
+
+@dataclass(frozen=True, slots=True)
+class Repetition:
+    """Of `asked` requests that had an answer `flipped` got another one and `failed` none.
+
+    `batch_invariant`: vLLM's batch-invariant kernels were asked for.
+    """
+
+    asked: int
+    flipped: int
+    failed: int
+    batch_invariant: bool
+
+    def __str__(self) -> str:
+        answered = self.asked - self.failed
+        rate = f"{self.flipped / answered:.2%}" if answered else "none answered"
+        failed = f", {self.failed} failed" if self.failed else ""
+        return f"asked again: {self.flipped} of {answered} answers flipped ({rate}){failed}"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """None is what was not measured: nothing was asked, or not asked again."""
+
+    speed: Speed | None = None
+    determinism: Repetition | None = None
+
     def record(self) -> dict[str, Any]:
         """As results.json has it."""
-        return asdict(self) | {"answers_per_second": self.rate}
+        content = asdict(self)
+        if self.speed:
+            content["speed"]["answers_per_second"] = self.speed.rate
+        return content
 
 
-def read_speed(folder: Path) -> Speed | None:
-    """Of a run's results.json, None where it says nothing of it."""
+def read_measured(folder: Path) -> Measured:
+    """From a run's results.json; what it does not say, or says otherwise, was not measured."""
     try:
-        content = json.loads((folder / "results.json").read_text(encoding="utf-8"))["speed"]
-        named = {one.name: content[one.name] for one in fields(Speed)}
-        return Speed(**{**named, "usage": Usage(**named["usage"])})
+        content = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+        speed, repetition = content["speed"], content["determinism"]
+        if speed:
+            named = {one.name: speed[one.name] for one in fields(Speed)}
+            speed = Speed(**{**named, "usage": Usage(**named["usage"])})
+        return Measured(speed, Repetition(**repetition) if repetition else None)
     except (OSError, ValueError, KeyError, TypeError):
-        return None
+        return Measured()
 
 
 @dataclass(slots=True)

@@ -19,6 +19,7 @@ import sqlite3
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
+from random import Random
 from types import TracebackType
 from typing import Any, Self
 
@@ -211,6 +212,21 @@ class Store:
         columns = "key, text, logprob, token_count, error, seconds"
         row = self._db.execute(f"SELECT {columns} FROM responses WHERE key = ?", (key,)).fetchone()
         return Response(*row) if row else None
+
+    def answered_requests(self, count: int, rng: Random) -> Iterator[tuple[Request, str]]:
+        """At most `count` requests whose answer is a text, drawn at random, with their answers."""
+        query = (
+            "SELECT MIN(requests.position) FROM requests JOIN responses r ON r.key = requests.key"
+            " WHERE r.error = '' AND r.logprob IS NULL GROUP BY requests.key ORDER BY 1"
+        )
+        positions = [row[0] for row in self._db.execute(query)]
+        for position in rng.sample(positions, min(count, len(positions))):
+            query = (
+                "SELECT body, text FROM requests JOIN responses r ON r.key = requests.key"
+                " WHERE requests.position = ?"
+            )
+            body, text = self._db.execute(query, (position,)).fetchone()
+            yield load_request(body), text
 
     # --- scores ---
 

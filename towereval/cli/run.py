@@ -32,6 +32,7 @@ OPTIONS: dict[str, tuple[type, ...]] = {
     "trust_remote_code": (bool,),
     "replicas": (int,),
     "tensor_parallel": (int,),
+    "verify_determinism": (int,),
 }
 
 
@@ -60,6 +61,7 @@ def run(
     ] = False,
     replicas: Annotated[int, typer.Option(help="Engines side by side, with ray.")] = 0,
     tensor_parallel: Annotated[int, typer.Option(help="GPUs of one engine.")] = 0,
+    verify_determinism: Annotated[int, typer.Option(help="Ask so many again, and compare.")] = 0,
     config: Annotated[Path | None, typer.Option(help="These options in a TOML file.")] = None,
 ) -> None:
     """Score a model on benchmarks; the same command again asks only what is missing."""
@@ -103,6 +105,7 @@ def start(given: dict[str, Any]) -> int:
         fresh=given["fresh"],
         seed=given["seed"],
         predict_only=given["predict_only"],
+        verify_determinism=given["verify_determinism"],
         judge=JudgePlan(
             given["judge"],
             given["judge_engine"],
@@ -120,8 +123,10 @@ def start(given: dict[str, Any]) -> int:
     show_failures(outcome.failures)
     if outcome.results:
         write_report(outcome.folder)
-    if outcome.speed:
-        print(outcome.speed)
+    if outcome.asked:
+        print(outcome.measured.speed)
+    if plan.verify_determinism:
+        print(outcome.measured.determinism)
     print(
         f"{outcome.asked} asked, {outcome.folder}/results.json"
         if outcome.results
