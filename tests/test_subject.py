@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.test_checkpoints import checkpoint
-from tests.test_cli import installed
+from tests.test_cli import error_line, installed, towereval
 from towereval.errors import UsageError
 from towereval.subject import Subject, find_subject, respondent_of
 
@@ -85,3 +85,10 @@ def test_an_engine_that_has_no_class_for_it_is_told_before_anything_is_downloade
         find_subject("centurio-qwen", "vllm", {"trust_remote_code": True})
     with pytest.raises(UsageError, match="@COMMIT"):
         find_subject("centurio-qwen", "transformers", {"trust_remote_code": True})
+
+
+def test_the_flag_reaches_the_check(tmp_path: Path) -> None:
+    path = (installed(tmp_path / "packages", transformers="5.19.0", torch="2.13.0"),)
+    words = ("run", "--model", "someone/model", "--tasks", "commute", "--engine", "transformers")
+    done = towereval(*words, "--trust-remote-code", cwd=tmp_path, path=path)
+    assert "--model someone/model@COMMIT" in error_line(done, 2)

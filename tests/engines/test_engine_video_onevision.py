@@ -59,3 +59,17 @@ def test_two_clips_are_an_error(engine: Engine, question: Question, film: Film, 
     responses = ask(engine, [question(0, shown=(film(0), film(1))), question(0, shown=(film(0),))])
     assert "2 clips" in responses[0].error
     assert not responses[1].error
+
+
+def test_vllm_refuses_several_pictures_which_it_would_cut_otherwise(
+    transformers_engine: Engine,
+    vllm_engine: Engine,
+    question: Question,
+    draw: Callable[[int], Image],
+    ask: Ask,
+) -> None:
+    requests = [question(0, shown=(draw(0), draw(1))), question(1)]
+    several, one = ask(vllm_engine, requests)
+    assert "cuts each of several pictures into tiles" in several.error
+    assert not one.error
+    assert not any(response.error for response in ask(transformers_engine, requests))

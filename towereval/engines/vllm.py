@@ -47,7 +47,6 @@ class VllmEngine:
         trusted = bool(engine_args.get("trust_remote_code"))
         self.encoder = PromptEncoder(model, trust_remote_code=trusted)
         self.llm = _load(model, engine_args, seed)
-        self._timeless = self.llm.llm_engine.model_config.using_transformers_backend()
         self.usage = Usage()
         self._names = itertools.count()  # not keys: two requests may have the same one
 
@@ -79,11 +78,8 @@ class VllmEngine:
         """Give one request to the engine; the reason if that cannot be done."""
         if decoded.error:
             return decoded.error
-        if decoded.videos and self._timeless:
-            return (
-                "vLLM runs this model by transformers' modules, which it does not tell when frames"
-                " were: use --engine transformers"
-            )
+        if misread := self._misread(decoded):
+            return f"{misread}: use --engine transformers"
         request = decoded.request
         try:
             encoded = self.encoder.encode(decoded)
@@ -94,6 +90,18 @@ class VllmEngine:
         except Exception as error:  # noqa: BLE001 the engine border: what one request does wrong is its own error
             return f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
         running[name] = (request, encoded, time.monotonic())
+        return ""
+
+    def _misread(self, decoded: Decoded) -> str:
+        """Why vLLM would show the model something else than its own processor does, if it would."""
+        config = self.llm.llm_engine.model_config
+        if decoded.videos and config.using_transformers_backend():
+            return (
+                "vLLM runs this model by transformers' modules, which it does not tell when frames"
+                " were"
+            )
+        if len(decoded.images) > 1 and config.hf_config.model_type == "llava_onevision":
+            return "vLLM cuts each of several pictures into tiles, this model's processor none"
         return ""
 
     def _step(self, running: dict[str, tuple[Request, Encoded, float]]) -> Iterator[Response]:
