@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.browser.boards import Made
-from tests.browser.page import cell, show
+from tests.browser.boards import Made, published
+from tests.browser.page import cell, models, show
+from tests.test_leaderboard import finished
 
 pytestmark = pytest.mark.browser
 VIEWS = ("", "cells=heat", "view=language", "view=language&cells=heat", "view=both&cells=heat")
@@ -70,6 +72,22 @@ def test_rows_and_columns_are_as_large_as_reckoned(page: Any, made: Made, view: 
     assert widths == [page.evaluate("towereval.grid.sizes().width")]
     head = page.eval_on_selector("#grid thead", "head => head.getBoundingClientRect().height")
     assert head == page.evaluate("towereval.grid.sizes().head")
+
+
+def test_rows_fill_the_box_and_the_next_come_with_scrolling(page: Any, tmp_path: Path) -> None:
+    for index in range(80):
+        finished(tmp_path / "results", f"m{index:02}", "r1", {"value": 0.2 + index / 200})
+    show(page, published(tmp_path).address)
+    filled = """() => {
+        const box = document.querySelector('#scroll').getBoundingClientRect();
+        const rows = [...document.querySelectorAll('#grid tbody tr[aria-rowindex]')];
+        return rows.at(-1).getBoundingClientRect().bottom >= box.bottom - 2 && rows.length < 60;
+    }"""
+    assert page.evaluate(filled)
+    assert models(page)[0] == "m79"
+    page.evaluate("document.querySelector('#scroll').scrollTo(0, 1e6)")
+    page.wait_for_function("document.querySelector('#grid th.model[title=m00]')")
+    assert page.evaluate(filled)
 
 
 def test_numbers_stand_out_from_their_colours(page: Any, made: Made) -> None:

@@ -19,7 +19,10 @@ from towereval.errors import StoreError
 from towereval.printable import visible
 from towereval.store import storable
 
-SCRIPTS = ("data.js", "averages.js", "view.js", "grid.js", "samples.js", "main.js")
+SCRIPTS = (
+    *("data.js", "averages.js", "view.js", "grid.js"),
+    *("samples.js", "words.js", "controls.js", "main.js"),
+)
 STYLES = ("board.css", "heat.css")
 NAME_LENGTH = 120
 # What a metric is called where its name alone would not do.

@@ -42,11 +42,12 @@ class Grid {
   draw(force) {
     const { view, scroll } = this;
     const size = this.sizes();
+    const height = scroll.clientHeight;
     const rows = view.order.length;
     const columns = view.columns.length;
     const window = {
       top: Math.max(0, Math.floor(scroll.scrollTop / size.row) - OVERSCAN.rows),
-      bottom: Math.min(rows, Math.ceil((scroll.scrollTop + scroll.clientHeight) / size.row) + OVERSCAN.rows),
+      bottom: Math.min(rows, Math.ceil((scroll.scrollTop + height) / size.row) + OVERSCAN.rows),
       left: Math.max(0, Math.floor(scroll.scrollLeft / size.width) - OVERSCAN.columns),
       right: Math.min(
         columns,
@@ -70,6 +71,8 @@ class Grid {
     table.querySelector("thead").innerHTML = this.headHtml(window);
     table.querySelector("tbody").innerHTML = this.bodyHtml(window, size);
     this.placeTabStop(Boolean(focused));
+    // An empty table's box is low: with rows in it there is room for more.
+    if (scroll.clientHeight > height) this.draw(true);
   }
 
   columnWidths(window, size) {
