@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -159,6 +160,25 @@ def test_a_copy_that_was_broken_off_is_no_copy(
             mended(folder, cache)
     assert list(cache.iterdir()) == []
     check(mended(folder, cache).folder)
+
+
+def test_what_was_linked_or_written_is_not_read_again_for_its_hash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = mended(llava(tmp_path / "model"), tmp_path / "cache").folder
+    opened: list[str] = []
+    real = Path.open
+
+    def watched(file: Path, *arguments: object, **options: object) -> object:
+        opened.append(file.name)
+        return real(file, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", watched)
+        found = file_digests(copy)
+    assert not {"model-1.safetensors", "model-2.safetensors"} & set(opened)
+    for name, sha256 in found.items():
+        assert hashlib.sha256((copy / name).read_bytes()).hexdigest() == sha256
 
 
 def test_two_processes_may_mend_at_once(tmp_path: Path) -> None:
