@@ -495,6 +495,7 @@ RUN_OPTIONS = (
         "replicas",
         "tensor-parallel",
         "verify-determinism",
+        "dry-run",
     ),
     *("config", "help"),
 )

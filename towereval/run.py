@@ -66,19 +66,37 @@ class Outcome:
     measured: Measured = field(default_factory=Measured)
 
 
-def run(plan: Plan, listener: Listener | None = None) -> Outcome:
-    """Raises `TowerevalError`; whatever was answered by then is in the run's folder."""
-    listener = listener or Silence()
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A plan whose tasks, model, data and folder are found; nothing is read or written yet."""
+
+    tasks: Sequence[Task]
+    subject: Subject
+    sources: Mapping[str, Source]
+    manifest: Mapping[str, Any]
+    folder: Path
+
+
+def settle(plan: Plan) -> Settled:
+    """Raises `TowerevalError` for all that can be known to be wrong before anything is asked."""
     tasks = chosen_tasks(plan)
     subject = find_subject(plan.model, plan.engine, plan.engine_args)
     sources = {task.name: _source(plan, task) for task in tasks}
     manifest = _manifest(plan, tasks, subject)
-    folder = _folder(plan, manifest)
+    return Settled(tasks, subject, sources, manifest, _folder(plan, manifest))
+
+
+def run(plan: Plan, listener: Listener | None = None) -> Outcome:
+    """Raises `TowerevalError`; whatever was answered by then is in the run's folder."""
+    listener = listener or Silence()
+    settled = settle(plan)
+    tasks, subject, sources = settled.tasks, settled.subject, settled.sources
+    folder = settled.folder
     with Store(folder) as store:
         # What an earlier `score` was told of judges and checkpoints still holds.
         earlier = store.earlier_manifest()
         told = {k: v for k, v in earlier.items() if k in ("judge", "checkpoints")}
-        manifest = {**manifest, "run_id": folder.name, **told}
+        manifest = {**settled.manifest, "run_id": folder.name, **told}
         store.write_manifest(manifest)
         digests = collect(store, plan, tasks, sources, subject.respondent, listener)
         data = {

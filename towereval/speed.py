@@ -82,12 +82,12 @@ def read_measured(folder: Path) -> Measured:
     """From a run's results.json; what it does not say, or says otherwise, was not measured."""
     try:
         content = json.loads((folder / "results.json").read_text(encoding="utf-8"))
-        speed, repetition = content["speed"], content["determinism"]
+        speed, repetition = content.get("speed"), content.get("determinism")
         if speed:
             named = {one.name: speed[one.name] for one in fields(Speed)}
             speed = Speed(**{**named, "usage": Usage(**named["usage"])})
         return Measured(speed, Repetition(**repetition) if repetition else None)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return Measured()
 
 

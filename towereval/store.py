@@ -164,6 +164,15 @@ class Store:
                 yield load_request(body)
             last = page[-1][:2]
 
+    def asked(self) -> Iterator[Request]:
+        """All requests, answered or not, each key once."""
+        query = "SELECT body FROM requests GROUP BY key ORDER BY MIN(position)"
+        return (load_request(body) for (body,) in self._db.execute(query))
+
+    def is_answered(self, key: str) -> bool:
+        query = "SELECT 1 FROM responses WHERE key = ? AND error = ''"
+        return self._db.execute(query, (key,)).fetchone() is not None
+
     def count_unanswered(self) -> int:
         query = f"SELECT COUNT(DISTINCT key) FROM requests WHERE {_OPEN}"
         return int(self._db.execute(query).fetchone()[0])

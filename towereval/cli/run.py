@@ -33,6 +33,7 @@ OPTIONS: dict[str, tuple[type, ...]] = {
     "replicas": (int,),
     "tensor_parallel": (int,),
     "verify_determinism": (int,),
+    "dry_run": (bool,),
 }
 
 
@@ -62,6 +63,7 @@ def run(
     replicas: Annotated[int, typer.Option(help="Engines side by side, with ray.")] = 0,
     tensor_parallel: Annotated[int, typer.Option(help="GPUs of one engine.")] = 0,
     verify_determinism: Annotated[int, typer.Option(help="Ask so many again, and compare.")] = 0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, and ask nothing.")] = False,
     config: Annotated[Path | None, typer.Option(help="These options in a TOML file.")] = None,
 ) -> None:
     """Score a model on benchmarks; the same command again asks only what is missing."""
@@ -117,6 +119,13 @@ def start(given: dict[str, Any]) -> int:
     if plan.judge.model and not plan.predict_only:
         chosen_tasks(plan)
         find_judge(plan.judge)  # what is wrong with it is told before the hours of asking
+    if given["dry_run"]:
+        from towereval.forecast import forecast
+
+        with closing(Progress()) as progress:
+            expected = forecast(plan, progress)
+        print(expected)
+        return 0
     with closing(Progress()) as progress:
         outcome = run(plan, progress)
     show_results(outcome.results)
