@@ -1,8 +1,8 @@
 """Right to the token: each family's tiny model, asked by its adapter, answers as its classes do.
 
 What both engines answer is held against plain transformers: one prompt at a time, made by the
-processor's own chat template from pictures and text, and greedy `generate`. docs/models.md has the
-table, which `python -m tests.engines.test_families` prints from these same comparisons.
+processor's own chat template from pictures and text, and greedy `generate`. The table of these in
+docs/models.md is held against families.py by tests/model_adapters/test_models_document.py.
 
 One engine after the other: vLLM changes classes that it takes from transformers.
 """
