@@ -17,7 +17,7 @@ from tests.test_cli import MAIN, installed, surroundings, towereval
 from tests.test_replay import record
 from towereval.engines import KINDS
 from towereval.run import Plan, run
-from towereval.types import Request, Response
+from towereval.types import Request, Response, Usage
 
 HEAVY = (
     *("torch", "torchvision", "transformers", "vllm", "datasets", "comet", "lmms_eval", "ray"),
@@ -87,6 +87,7 @@ class Quick:
     """What stands where the engine would load its model: answers all alike."""
 
     capabilities = KINDS["transformers"].capabilities
+    usage = Usage()
 
     def run(self, requests: Iterable[Request]) -> Generator[Response, None, None]:
         for request in requests:
