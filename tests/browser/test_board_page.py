@@ -20,6 +20,9 @@ def test_the_page_opens_and_says_what_it_holds(page: Any, made: Made) -> None:
     assert "4 models, 3 tasks, 5 languages" in page.inner_text("#summary")
     status = page.inner_text("#status")
     assert "4 of 4 models, 3 columns, 15,600 scores, 28 failed" in status
+    heads = page.locator("#grid thead th button").all_inner_texts()
+    assert any(head.endswith("n ≤ 2,000") for head in heads)  # a model lacks a language
+    assert any(head.endswith("n 800") for head in heads)
     assert "imported" in page.inner_text(f'{ROWS}:has-text("gamma-9b") th.model')
 
 

@@ -260,11 +260,15 @@ def holm_rank_sets(
     from scipy import special
 
     variance_K = np.diag(covariance_KK)
-    error_KK = variance_K[:, None] + variance_K - 2 * covariance_KK
+    # In place: a board has a thousand columns, and most of the time would go into new arrays.
+    error_KK = -2 * covariance_KK
+    error_KK += variance_K[:, None]
+    error_KK += variance_K
     np.maximum(error_KK, 0, out=error_KK)
     error_KK += 2 / n**2  # as in ranks.py
     np.sqrt(error_KK, out=error_KK)
-    distance_KK = (value_K[:, None] - value_K) / error_KK
+    distance_KK = np.subtract.outer(value_K, value_K)
+    distance_KK /= error_KK
     pairs = len(value_K) * (len(value_K) - 1) // 2
     better_KK = np.zeros_like(distance_KK, bool)
     told, found = -1, 0

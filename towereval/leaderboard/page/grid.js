@@ -108,14 +108,15 @@ class Grid {
     }
     html += spacer;
     shown.forEach((column, i) => {
-      const below = [column.below, this.range(column)].filter(Boolean).join("<br>");
+      const figures = [this.range(column), this.sizeOf(column)].filter(Boolean).join(" · ");
+      const below = [column.below, figures].filter(Boolean).map(escapeHtml).join("<br>");
       const at = `aria-colindex=${this.columnIndex(window.left + i)}`;
       html += this.sortHead(column.id, column.head, below, at, column.title, column.over);
     });
     return `${html}${spacer}</tr>`;
   }
 
-  // `below` is HTML of our own.
+  // `below` is HTML.
   sortHead(id, head, below, attributes, title, over = "") {
     const { state } = this.view;
     const sorted = state.sort === id;
@@ -172,8 +173,8 @@ class Grid {
     const value = column.value[model];
     const at = `role="gridcell" tabindex="-1" aria-colindex="${c < 0 ? 3 : this.columnIndex(c)}" data-row="${row}" data-column="${c}"`;
     if (Number.isNaN(value)) return this.missingHtml(column, model, name, at);
-    const failed = this.failedShare(column, model) > 0.01;
-    const mark = failed ? '<b class="failed" title="more than 1% failed">!</b>' : "";
+    const { n, failed } = this.counts(column, model);
+    const mark = failed > 0.01 * (n + failed) ? `<b class="failed" title="${failed} of ${n + failed} failed">!</b>` : "";
     if (size.heat && c < 0) return `<td class="${name}" ${at}>${mark}${value.toFixed(1)}</td>`;
     if (size.heat) {
       const { best, worst } = coloursOf(view, column);
@@ -192,18 +193,28 @@ class Grid {
     return `<td class="missing ${name}" ${at} title="${label}"><span aria-hidden="true">${text}</span><span class="spoken">${label}</span></td>`;
   }
 
-  failedShare(column, model) {
+  counts(column, model) {
     const { board } = this;
-    let [failed, all] = [0, 0];
+    const found = { n: 0, failed: 0 };
     for (const measure of column.measures) {
       for (const code of column.codes) {
         const cell = cellOf(board, model, measure, code);
         if (cell < 0) continue;
-        failed += board.cells.failed[cell];
-        all += board.cells.n[cell] + board.cells.failed[cell];
+        found.n += board.cells.n[cell];
+        found.failed += board.cells.failed[cell];
       }
     }
-    return all ? failed / all : 0;
+    return found;
+  }
+
+  // How many samples the column's models were scored on.
+  sizeOf(column) {
+    return kept(this.view, `n ${column.id}`, () => {
+      const all = this.view.models.map((model) => this.counts(column, model).n).filter(Boolean);
+      if (!all.length) return "";
+      const most = Math.max(...all);
+      return `n ${Math.min(...all) === most ? "" : "≤ "}${most.toLocaleString("en")}`;
+    });
   }
 
   placeTabStop(focus) {
