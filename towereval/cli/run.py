@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from towereval.cli import options
 from towereval.errors import UsageError
+
+if TYPE_CHECKING:
+    from towereval.run import Plan
 
 # What each option may be in a TOML file.
 OPTIONS: dict[str, tuple[type, ...]] = {
@@ -78,12 +81,6 @@ def run(
 
 def start(given: dict[str, Any]) -> int:
     """Run a plan made of option values; the exit status."""
-    if not given["model"] or not _listed(given["tasks"]):
-        raise UsageError("run wants --model and --tasks; see towereval models, towereval tasks")
-    if given["split"] not in ("full", "sample"):
-        raise UsageError(f"--split is full or sample, not {given['split']!r}")
-    if given["limit"] < 0:
-        raise UsageError(f"--limit is a number of samples, not {given['limit']}")
     from towereval.cli.console import (
         Progress,
         quiet_libraries,
@@ -91,10 +88,51 @@ def start(given: dict[str, Any]) -> int:
         show_results,
         write_report,
     )
-    from towereval.judging import JudgePlan, find_judge
-    from towereval.run import Plan, chosen_tasks, run
+    from towereval.forecast import forecast
+    from towereval.judging import find_judge
+    from towereval.run import chosen_tasks, run
 
-    plan = Plan(
+    plan = _plan(given)
+    quiet_libraries()
+    if plan.judge.model and not plan.predict_only:
+        chosen_tasks(plan)
+        find_judge(plan.judge)  # what is wrong with it is told before the hours of asking
+    with closing(Progress()) as progress:
+        if given["dry_run"]:
+            expected = forecast(plan, progress)
+        else:
+            outcome = run(plan, progress)
+    if given["dry_run"]:
+        print(expected)
+        return 0
+    show_results(outcome.results)
+    show_failures(outcome.failures)
+    if outcome.results:
+        write_report(outcome.folder)
+    if outcome.asked:
+        print(outcome.measured.speed)
+    if plan.verify_determinism:
+        print(outcome.measured.determinism)
+    print(
+        f"{outcome.asked} asked, {outcome.folder}/results.json"
+        if outcome.results
+        else outcome.folder
+    )
+    return 4 if outcome.failures else 0
+
+
+def _plan(given: dict[str, Any]) -> Plan:
+    """Raises `UsageError` for values that are none."""
+    from towereval.judging import JudgePlan
+    from towereval.run import Plan
+
+    if not given["model"] or not _listed(given["tasks"]):
+        raise UsageError("run wants --model and --tasks; see towereval models, towereval tasks")
+    if given["split"] not in ("full", "sample"):
+        raise UsageError(f"--split is full or sample, not {given['split']!r}")
+    if given["limit"] < 0:
+        raise UsageError(f"--limit is a number of samples, not {given['limit']}")
+    return Plan(
         model=given["model"],
         tasks=_listed(given["tasks"]),
         languages=_listed(given["languages"]),
@@ -115,33 +153,6 @@ def start(given: dict[str, Any]) -> int:
         ),
         checkpoints=_table(given["checkpoint"], "--checkpoint", options.pairs),
     )
-    quiet_libraries()
-    if plan.judge.model and not plan.predict_only:
-        chosen_tasks(plan)
-        find_judge(plan.judge)  # what is wrong with it is told before the hours of asking
-    if given["dry_run"]:
-        from towereval.forecast import forecast
-
-        with closing(Progress()) as progress:
-            expected = forecast(plan, progress)
-        print(expected)
-        return 0
-    with closing(Progress()) as progress:
-        outcome = run(plan, progress)
-    show_results(outcome.results)
-    show_failures(outcome.failures)
-    if outcome.results:
-        write_report(outcome.folder)
-    if outcome.asked:
-        print(outcome.measured.speed)
-    if plan.verify_determinism:
-        print(outcome.measured.determinism)
-    print(
-        f"{outcome.asked} asked, {outcome.folder}/results.json"
-        if outcome.results
-        else outcome.folder
-    )
-    return 4 if outcome.failures else 0
 
 
 def _engine_args(given: dict[str, Any]) -> dict[str, Any]:
