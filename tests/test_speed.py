@@ -11,7 +11,7 @@ import pytest
 from tests.test_cli import towereval
 from tests.test_replay import record, replayed
 from towereval.run import rescore, run
-from towereval.speed import Measured, Speed, read_measured
+from towereval.speed import Performance, Speed, read_performance
 from towereval.types import Usage
 
 USAGE = Usage(1000, 250, 300, busy_seconds=4.5, waiting_seconds=0.5)
@@ -36,18 +36,18 @@ def test_a_run_tells_its_speed_and_keeps_it(tmp_path: Path) -> None:
     recorded = record(tmp_path / "recorded", ["multi30k"])
     plan = replayed(recorded, tmp_path / "results", ["multi30k"])
     first = run(plan)
-    speed = first.measured.speed
+    speed = first.performance.speed
     assert speed is not None
     assert speed.answers == 24
     assert speed.seconds > 0
     assert speed.scoring_seconds > 0
-    assert read_measured(first.folder) == first.measured
+    assert read_performance(first.folder) == first.performance
     written = json.loads((first.folder / "results.json").read_text())["speed"]
     assert written["answers_per_second"] == pytest.approx(24 / speed.seconds)
     # Nothing is asked by a second run and by scoring again: the speed is still the first's.
     for again in (run(plan), rescore(first.folder)):
         assert again.asked == 0
-        kept = read_measured(again.folder).speed
+        kept = read_performance(again.folder).speed
         assert kept is not None
         assert (kept.answers, kept.seconds) == (24, speed.seconds)
 
@@ -55,7 +55,7 @@ def test_a_run_tells_its_speed_and_keeps_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", ["{", "{}", '{"speed": 3, "determinism": null}', "[]"])
 def test_results_that_say_nothing_of_speed(tmp_path: Path, content: str) -> None:
     (tmp_path / "results.json").write_text(content)
-    assert read_measured(tmp_path) == Measured()
+    assert read_performance(tmp_path) == Performance()
 
 
 def test_answers_that_flip_are_counted(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_answers_that_flip_are_counted(tmp_path: Path) -> None:
     plan = replayed(
         recorded, tmp_path / "results", ["multi30k", "commute"], verify_determinism=1000
     )
-    repetition = run(plan).measured.determinism
+    repetition = run(plan).performance.determinism
     assert repetition is not None
     # Every caption, no log-probability: 24 texts were asked for.
     assert (repetition.asked, repetition.flipped, repetition.failed) == (24, 0, 0)
@@ -72,11 +72,11 @@ def test_answers_that_flip_are_counted(tmp_path: Path) -> None:
         database.execute(f"UPDATE responses SET text = 'flip' WHERE key IN ({texts} 3)")
         database.execute(f"UPDATE responses SET error = 'lost' WHERE key IN ({texts} 2 OFFSET 10)")
     outcome = run(plan)
-    repetition = outcome.measured.determinism
+    repetition = outcome.performance.determinism
     assert repetition is not None
     assert (repetition.asked, repetition.flipped, repetition.failed) == (24, 3, 2)
     assert str(repetition) == "asked again: 3 of 22 answers flipped (13.64%), 2 failed"
-    assert read_measured(outcome.folder).determinism == repetition
+    assert read_performance(outcome.folder).determinism == repetition
     # The answers that are scored are those of the first time.
     assert outcome.asked == 0
     assert not outcome.failures

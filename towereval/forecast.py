@@ -10,7 +10,7 @@ from typing import Any
 
 from towereval.progress import Listener
 from towereval.run import Plan, Settled, collect, settle
-from towereval.speed import Speed, read_measured
+from towereval.speed import Speed, read_performance
 from towereval.store import Store, read_manifest
 from towereval.types import Image, Model, Request, Video
 
@@ -133,7 +133,7 @@ def _last_speed(plan: Plan, settled: Settled) -> tuple[Speed | None, str]:
     for file in settled.folder.parent.glob("*/results.json"):
         manifest = read_manifest(file.parent)
         same = manifest["respondent_digest"] == settled.subject.respondent
-        if same and (speed := read_measured(file.parent).speed):
+        if same and (speed := read_performance(file.parent).speed):
             found.append((manifest["started"], file.parent.name, speed))
     _, name, speed = max(found, key=lambda one: one[:2], default=("", "", None))
     return speed, name

@@ -27,7 +27,7 @@ from towereval.grading import Scoring, appoint
 from towereval.judging import JudgePlan
 from towereval.progress import Listener, Silence
 from towereval.scoring import score
-from towereval.speed import Measured, Speed, Stopwatch, read_measured
+from towereval.speed import Performance, Speed, Stopwatch, read_performance
 from towereval.store import Store, read_manifest
 from towereval.subject import Subject, find_subject, recorded_clean
 from towereval.summary import summarize
@@ -63,7 +63,7 @@ class Outcome:
     results: tuple[Result, ...]
     asked: int
     failures: tuple[tuple[str, int], ...]
-    measured: Measured = field(default_factory=Measured)
+    performance: Performance = field(default_factory=Performance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,18 +109,20 @@ def run(plan: Plan, listener: Listener | None = None) -> Outcome:
             asked_on = ("environment", "started", "towereval")
             manifest |= {key: earlier[key] for key in asked_on if key in earlier}
         store.write_manifest(manifest)
-        before = read_measured(folder)
+        before = read_performance(folder)
         store.drop_results()  # they speak of what was there before
-        now_measured = respond(store, plan, subject, listener)
-        count = now_measured.speed.answers if now_measured.speed else 0
-        measured = Measured(
-            now_measured.speed or before.speed, now_measured.determinism or before.determinism
+        seen = respond(store, plan, subject, listener)
+        count = seen.speed.answers if seen.speed else 0
+        performance = Performance(
+            seen.speed or before.speed, seen.determinism or before.determinism
         )
         results: tuple[Result, ...] = ()
         if not plan.predict_only:
             scoring = Scoring(judge=plan.judge, checkpoints=plan.checkpoints)
-            results, measured = publish(store, tasks, subject.clean, listener, scoring, measured)
-        return Outcome(folder, results, count, tuple(store.failures()), measured)
+            results, performance = publish(
+                store, tasks, subject.clean, listener, scoring, performance
+            )
+        return Outcome(folder, results, count, tuple(store.failures()), performance)
 
 
 def rescore(
@@ -145,8 +147,8 @@ def rescore(
         raise UsageError("--judge and --checkpoint go without --metrics: all is scored again")
     clean = recorded_clean(manifest)
     with Store(folder) as store:
-        measured = read_measured(folder)
-        results, _ = publish(store, tasks, clean, listener or Silence(), scoring, measured)
+        performance = read_performance(folder)
+        results, _ = publish(store, tasks, clean, listener or Silence(), scoring, performance)
         return Outcome(folder, results, 0, tuple(store.failures()))
 
 
@@ -220,11 +222,11 @@ def collect(
     }
 
 
-def respond(store: Store, plan: Plan, subject: Subject, listener: Listener) -> Measured:
+def respond(store: Store, plan: Plan, subject: Subject, listener: Listener) -> Performance:
     """Ask what has no answer yet, all tasks through one engine, and some of it again."""
     missing = store.count_unanswered()
     if not missing and not plan.verify_determinism:
-        return Measured()
+        return Performance()
     watch = Stopwatch()
     listener.stage(f"starting {subject.kind.name}", None)
     with watch.timing("starting"):
@@ -245,7 +247,7 @@ def respond(store: Store, plan: Plan, subject: Subject, listener: Listener) -> M
         if plan.verify_determinism:
             listener.stage("asking again", plan.verify_determinism)
             repetition = ask_again(store, engine, plan.verify_determinism, plan.seed)
-    return Measured(speed if missing else None, repetition)
+    return Performance(speed if missing else None, repetition)
 
 
 def publish(
@@ -254,8 +256,8 @@ def publish(
     clean: Callable[[str], str],
     listener: Listener,
     scoring: Scoring,
-    measured: Measured | None = None,
-) -> tuple[tuple[Result, ...], Measured]:
+    performance: Performance | None = None,
+) -> tuple[tuple[Result, ...], Performance]:
     """Score the stored responses and write results.json and the samples."""
     watch = Stopwatch()
     with watch.timing("scoring"):
@@ -269,20 +271,20 @@ def publish(
         )
         for task in tasks:
             write_samples(store, task.name, [metric.name for metric in task.metrics])
-    measured = measured or Measured()
-    if measured.speed:
-        speed = replace(measured.speed, scoring_seconds=watch.seconds["scoring"])
-        measured = replace(measured, speed=speed)
+    performance = performance or Performance()
+    if performance.speed:
+        speed = replace(performance.speed, scoring_seconds=watch.seconds["scoring"])
+        performance = replace(performance, speed=speed)
     store.write_results(
         {
             "run_id": manifest["run_id"],
             "model": manifest["model"],
             "created": now(),
-            **measured.record(),
+            **performance.record(),
             "results": [asdict(result) for result in results],
         }
     )
-    return results, measured
+    return results, performance
 
 
 def _source(plan: Plan, task: Task) -> Source:

@@ -64,7 +64,7 @@ class Repetition:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class Performance:
     """None is what was not measured: nothing was asked, or not asked again."""
 
     speed: Speed | None = None
@@ -78,7 +78,7 @@ class Measured:
         return content
 
 
-def read_measured(folder: Path) -> Measured:
+def read_performance(folder: Path) -> Performance:
     """From a run's results.json; what it does not say, or says otherwise, was not measured."""
     try:
         content = json.loads((folder / "results.json").read_text(encoding="utf-8"))
@@ -86,9 +86,9 @@ def read_measured(folder: Path) -> Measured:
         if speed:
             named = {one.name: speed[one.name] for one in fields(Speed)}
             speed = Speed(**{**named, "usage": Usage(**named["usage"])})
-        return Measured(speed, Repetition(**repetition) if repetition else None)
+        return Performance(speed, Repetition(**repetition) if repetition else None)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return Measured()
+        return Performance()
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from tests.test_cli import error_line, towereval
 from towereval.forecast import forecast
 from towereval.progress import Silence
 from towereval.run import Plan
-from towereval.speed import read_measured
+from towereval.speed import read_performance
 
 pytestmark = pytest.mark.engine
 pytest.importorskip("vllm", reason="needs the cpu extra: vllm is not installed")
@@ -25,7 +25,7 @@ def test_a_forecast_is_what_the_engine_counts(tmp_path: Path) -> None:
     assert not (tmp_path / "results").exists()
     words = ("run", "--model", "tiny", "--tasks", "ocrbench,multi30k", "--split", "sample")
     assert towereval(*words, cwd=tmp_path).returncode == 0
-    speed = read_measured(before.folder).speed
+    speed = read_performance(before.folder).speed
     assert speed is not None
     assert before.prompt_tokens == speed.usage.prompt_tokens
     after = forecast(plan, Silence())

@@ -110,9 +110,9 @@ def start(given: dict[str, Any]) -> int:
     if outcome.results:
         write_report(outcome.folder)
     if outcome.asked:
-        print(outcome.measured.speed)
+        print(outcome.performance.speed)
     if plan.verify_determinism:
-        print(outcome.measured.determinism)
+        print(outcome.performance.determinism)
     print(
         f"{outcome.asked} asked, {outcome.folder}/results.json"
         if outcome.results
