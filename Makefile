@@ -4,7 +4,7 @@ TASKS := alm_bench,ocrbench,cc_ocr,textvqa,commute,multi30k,vimul_bench
 # The tiny model's work is overhead: more threads than one only wait for each other.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo test browser check format setup samples clean
+.PHONY: help demo test soak browser check format setup samples clean
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -15,6 +15,9 @@ demo: setup  ## score the tiny model through vLLM on the bundled samples of all 
 
 test: setup  ## run the whole test suite
 	.venv/bin/python -m pytest
+
+soak: setup  ## kill real runs 60 times each at random moments (SEED=0 KILLS=60; about half an hour)
+	KILLS=$(or $(KILLS),60) SEED=$(or $(SEED),0) .venv/bin/python -m pytest -v tests/reliability/test_kill.py
 
 browser: setup  ## install Chromium and Playwright, and test the leaderboard page in them
 	scripts/browser.sh

@@ -444,7 +444,9 @@ def _connect(file: Path) -> sqlite3.Connection:
         (tables,) = db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
         if tables and made_by != TABLES:
             raise StoreError(f"{file}: made by another towereval; start anew with --fresh")
-        db.executescript(f"{_TABLES} PRAGMA user_version = {TABLES};")
+        if not tables:
+            # As one: tables without their version would be taken for another towereval's.
+            db.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {TABLES}; COMMIT;")
     except (sqlite3.Error, StoreError):
         db.close()
         raise
