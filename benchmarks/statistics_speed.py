@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from towereval import plugins
-from towereval.flips import Cell, distances, flipped, stepdown
+from towereval.flips import Cell, distances, exact_spread, flipped, stepdown
 from towereval.influence import Observations, influences
 from towereval.metrics.exact import ExactMatch
 from towereval.ranks import rank_sets
@@ -45,7 +45,8 @@ def flips(*, shared: bool, differ: float) -> float:
     start = time.perf_counter()
     drawn = flipped(cells)
     observed = np.array([(each.candidate_RK - each.base_RK).mean() for each in cells])
-    stepdown(*distances(observed, drawn))
+    exact = np.array([exact_spread([each]) for each in cells])
+    stepdown(*distances(observed, drawn, exact))
     return time.perf_counter() - start
 
 

@@ -15,6 +15,7 @@ from towereval.flips import (
     benjamini_hochberg,
     critical,
     distances,
+    exact_spread,
     flipped,
     share_as_far,
     stepdown,
@@ -47,7 +48,7 @@ def judged(cells: Sequence[Cell], flips: int = 20_000) -> tuple[np.ndarray, np.n
     """Distances of the observed differences and of the flipped ones."""
     drawn = flipped(cells, flips=flips, seed=1)
     observed = [corpus(each.candidate_RK, each) - corpus(each.base_RK, each) for each in cells]
-    return distances(np.array(observed), drawn)
+    return distances(np.array(observed), drawn, np.array([exact_spread([each]) for each in cells]))
 
 
 def corpus(rows: np.ndarray, each: Cell) -> float:

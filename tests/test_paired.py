@@ -144,6 +144,31 @@ def test_only_gated_differences_have_adjusted_p() -> None:
     assert other["de"].p == judged["de"].p
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_cells_that_tie_stay_tied_whatever_the_seed(seed: int) -> None:
+    """Nine languages in which nine own items differ: exactly as many flips reach a net loss of 7.
+
+    Spreads that are themselves drawn would part the ties by chance, and halve p.
+    """
+    losses = (8, 4, 5, 4, 5, 4, 5, 4, 5)
+    cells = {
+        f"l{i}": cell(*wins_and_losses(9 - lost, lost, 60), np.arange(60) + 60 * i)
+        for i, lost in enumerate(losses)
+    }
+    [found] = differences([Contrast(cells, gated=True)], seed=seed)
+    reached = st.binom.sf(7, 9, 0.5)  # 8 or 9 of 9
+    exact = 1 - (1 - reached) ** 9
+    # The mean over languages is one more hypothesis and reaches as far in a few flips of its own.
+    assert exact - 0.012 <= found["l0"].p_drop <= exact + 0.024
+
+
+def test_languages_that_share_their_items_have_the_exact_spread_of_their_mean() -> None:
+    """The same changes in three languages: their mean is the same test, not one more."""
+    base, candidate = wins_and_losses(3, 14)
+    [found] = differences([Contrast({k: cell(base, candidate) for k in "abc"}, gated=True)])
+    assert {each.p_drop for each in found.values()} == {found["a"].p_drop}
+
+
 def test_nothing_to_compare_is_no_difference() -> None:
     assert differences([]) == []
 
@@ -185,6 +210,31 @@ def test_what_is_seen_is_found_in_80_of_100_comparisons() -> None:
         result = differences([Contrast(both, gated=True)], flips=1_000)
         found += result[0]["de"].p_drop <= 0.05
     assert 0.72 <= found / 500 <= 0.85
+
+
+def test_clusters_that_cancel_out_are_not_counted_as_discordant() -> None:
+    """A picture with one answer won and one lost is the same whichever run gave which."""
+    base, candidate = np.ones(60), np.ones(60)
+    candidate[[0, 2, 4, 6, 8]], base[9] = 0, 0
+    found = one(cell(base, candidate, np.arange(60) // 2))
+    assert (found.clusters, found.discordant) == (30, 4)
+    across = {"de": cell(base, candidate), "fr": cell(candidate, base)}
+    [both] = differences([Contrast(across, gated=True)])
+    assert (both["de"].discordant, both["fr"].discordant, both["*"].discordant) == (6, 6, 0)
+    assert (both["*"].delta, both["*"].p) == (0.0, 1.0)
+    graded = one(cell([0.1, 0.2, 0.3], [0.0, 0.0, 0.6], [0, 0, 0]))
+    assert (graded.discordant, graded.p) == (0, 1.0)
+
+
+def test_sentences_of_a_corpus_that_cancel_out_are_not_counted_either() -> None:
+    rows = np.array([[1, 2], [2, 3], [3, 4], [0, 2], [1, 1], [2, 2]])
+    turned = rows[[1, 0, 2, 3, 4, 5]]
+    found = one(cell(rows, turned, [0, 0, 1, 2, 3, 4], metric=Made(mean=False)))
+    assert (found.delta, found.discordant) == (0.0, 0)
+    ways = {"de": cell(rows, rows + 1, metric=Made(mean=False))}
+    ways |= {"fr": cell(rows + 1, rows, metric=Made(mean=False))}
+    [both] = differences([Contrast(ways, gated=True)])
+    assert both["*"].discordant == 6  # a mean of quotients is moved all the same
 
 
 def test_where_no_drop_could_be_found_it_says_so() -> None:

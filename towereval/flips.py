@@ -122,13 +122,44 @@ def _swapped(cell: Cell, moved_BK: Floats) -> Floats:
     return values_of(cell.metric, cell.candidate_RK.sum(0) - moved_BK, count_B) - base_B
 
 
-def distances(observed_H: Floats, drawn_BH: Floats) -> tuple[Floats, Floats]:
-    """Drops in units of their own spread over the flips: positive where the candidate is worse.
+def changes(cells: Sequence[Cell]) -> Floats:
+    """What each cluster adds to the mean over the cells of their differences: (C, 1).
 
-    0 where nothing differs.
+    Clusters are in the order of their codes. Of a metric that is no mean they are what it adds to
+    its K statistics: (C, K).
+    """
+    _, place_R = np.unique(np.concatenate([cell.cluster_R for cell in cells]), return_inverse=True)
+    rows_RK = np.concatenate(
+        [(cell.candidate_RK - cell.base_RK) / (len(cells) * len(cell.base_RK)) for cell in cells]
+    )
+    largest = float(np.abs(rows_RK).max(initial=0.0))
+    if cells[0].metric.mean:
+        rows_RK = rows_RK[:, :1]
+    sums_CK = np.stack([np.bincount(place_R, column_R) for column_R in rows_RK.T], 1)
+    # 0.1 + 0.2 - 0.3 is not 0 by itself.
+    sums_CK[np.abs(sums_CK) < 1e-12 * largest] = 0
+    return np.asarray(sums_CK, np.float64)
+
+
+def exact_spread(cells: Sequence[Cell]) -> float:
+    """Standard deviation, under flips, of the mean over the cells; nan where the metric is no mean.
+
+    A flip turns the sign of a cluster's sum, so squares stay: hypotheses that tie stay tied, which
+    a spread that is itself drawn would part at random.
+    """
+    if not cells[0].metric.mean:
+        return float("nan")
+    return float(np.sqrt(np.square(changes(cells)).sum()))
+
+
+def distances(observed_H: Floats, drawn_BH: Floats, exact_H: Floats) -> tuple[Floats, Floats]:
+    """Drops in units of their spread under flips: positive where the candidate is worse.
+
+    Where `exact_H` is nan the spread is that of the flips drawn. 0 where nothing differs.
     """
     squares_H = (observed_H**2 + (drawn_BH**2).sum(0)) / (1 + len(drawn_BH))
-    spread_H = np.where(squares_H > 0, np.sqrt(squares_H), np.inf)
+    spread_H = np.where(np.isnan(exact_H), np.sqrt(squares_H), exact_H)
+    spread_H = np.where(spread_H > 0, spread_H, np.inf)
     return -observed_H / spread_H, -drawn_BH / spread_H
 
 

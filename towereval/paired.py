@@ -20,7 +20,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from towereval.flips import FLIPS, Cell, critical, distances, flipped, share_as_far, stepdown
+from towereval.flips import (
+    FLIPS,
+    Cell,
+    changes,
+    critical,
+    distances,
+    exact_spread,
+    flipped,
+    share_as_far,
+    stepdown,
+)
 from towereval.influence import Deleted, Floats, corpus_of, deletions, in_blocks, joined, values_of
 from towereval.statistics import FEWEST_CLUSTERS, LEVEL
 
@@ -41,7 +51,8 @@ class Difference:
     """Candidate less base, in the metric's unit; `low` and `high` are None without an interval.
 
     `floor` is the lower limit of the one-sided interval of level 1 - alpha. `discordant` clusters
-    score differently in the two runs. `detectable` is None where no drop could be found.
+    are those whose flip moves the difference: a cluster with an answer won and one lost does not.
+    `detectable` is None where no drop could be found.
     """
 
     base: float
@@ -77,7 +88,8 @@ def differences(
     drawn_BH = _with_means(contrasts, flipped(cells, flips=flips, seed=seed))
     measured = [each for contrast in contrasts for each in _measured(contrast)]
     observed_H = np.array([each.delta for each in measured])
-    distance_H, noise_BH = distances(observed_H, drawn_BH)
+    exact_H = np.array([spread for contrast in contrasts for spread in _spreads(contrast)])
+    distance_H, noise_BH = distances(observed_H, drawn_BH, exact_H)
     p_H = share_as_far(distance_H, noise_BH)
     gated = [contrast.gated for contrast in contrasts for _ in _keys(contrast)]
     gated_H = np.array(gated)
@@ -107,6 +119,13 @@ def differences(
 
 def _keys(contrast: Contrast) -> list[str]:
     return [*contrast.cells, *([MEAN] if len(contrast.cells) > 1 else [])]
+
+
+def _spreads(contrast: Contrast) -> Iterator[float]:
+    cells = list(contrast.cells.values())
+    yield from (exact_spread([cell]) for cell in cells)
+    if len(cells) > 1:
+        yield exact_spread(cells)
 
 
 def _with_means(contrasts: Sequence[Contrast], drawn_BH: Floats) -> Floats:
@@ -218,7 +237,7 @@ def _language(cell: Cell, piece: Deleted | None) -> _Measured:
     )
     difference_RK = (cell.candidate_RK - cell.base_RK) / scale
     cluster_G, place_R = np.unique(cell.cluster_R, return_inverse=True)
-    discordant = np.unique(place_R[difference_RK.any(1)]).size
+    discordant = _discordant([cell])
     delta, shrink = (candidate - base) / scale, n / (n + 2)
     variance = made_up = freedom = math.nan
     if piece is not None:
@@ -246,6 +265,14 @@ def _language(cell: Cell, piece: Deleted | None) -> _Measured:
     )
 
 
+def _discordant(cells: Sequence[Cell]) -> int:
+    if cells[0].metric.mean:
+        return int(changes(cells).any(1).sum())
+    # Statistics that cancel out between languages need not cancel in the mean of their values.
+    moved = [np.unique(cell.cluster_R)[changes([cell]).any(1)] for cell in cells]
+    return np.unique(np.concatenate(moved)).size
+
+
 def _mean(
     cells: Sequence[Cell], found: Sequence[_Measured], pieces: Sequence[Deleted | None]
 ) -> _Measured:
@@ -254,7 +281,6 @@ def _mean(
         for name in ("base", "candidate")
     )
     cluster_R = np.concatenate([cell.cluster_R for cell in cells])
-    differs_R = np.concatenate([(cell.candidate_RK != cell.base_RK).any(1) for cell in cells])
     clusters, scale = np.unique(cluster_R).size, found[0].scale
     variance = made_up = freedom = math.nan
     whole = [piece for piece in pieces if piece is not None]
@@ -280,6 +306,6 @@ def _mean(
         scale=scale,
         n=sum(each.n for each in found),
         clusters=clusters,
-        discordant=np.unique(cluster_R[differs_R]).size,
+        discordant=_discordant(cells),
         per_sample=0.0,
     )
