@@ -38,6 +38,8 @@ class HubSource:
             yield index, self._with_clips(dataset, row)
 
     def image(self, value: object) -> Image:
+        if isinstance(value, Mapping) and value.get("path") and not value.get("bytes"):
+            _check_downloaded(value["path"])
         return row_image(value)
 
     def video(self, value: object) -> Video:
@@ -97,3 +99,13 @@ class HubSource:
             f" {reason}); connect to the hub (HF_TOKEN for a gated one), or give a local copy:"
             f" --data {self.task}=PATH"
         )
+
+
+def _check_downloaded(path: str) -> None:
+    """A row from the hub must not name the user's own files: a served model would be sent them."""
+    import datasets
+    from huggingface_hub import constants
+
+    caches = (constants.HF_HUB_CACHE, datasets.config.HF_DATASETS_CACHE)
+    if not any(Path(path).resolve().is_relative_to(Path(cache).resolve()) for cache in caches):
+        raise DataError(f"a row names {path}, which was not downloaded with the data set")

@@ -14,7 +14,7 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from towereval.data.video import Clip, decode_video
+from towereval.data.video import Clip, check_regular, decode_video
 from towereval.errors import DataError
 from towereval.types import Frame, Image, Video
 
@@ -85,6 +85,7 @@ def decode_image(image: Image) -> Picture:
         raise DataError(
             "the picture is not at hand: this run was imported from a log without pictures"
         )
+    check_regular(image.source)
     try:
         with pil.open(image.source, formats=_FORMATS) as picture:
             if picture.width * picture.height > MAX_PIXELS:
@@ -134,7 +135,9 @@ def decode_frames(images: tuple[Image | Frame, ...], frame_size: int = 0) -> lis
 
 def _sha256(file: Path) -> str:
     try:
+        if not file.is_file():  # opening a pipe waits for a writer, and a device has no end
+            return ""
         with file.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError:
+    except (OSError, ValueError):
         return ""

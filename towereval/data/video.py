@@ -15,6 +15,7 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from towereval.errors import DataError
@@ -69,10 +70,21 @@ def decode_video(video: Video, count: int) -> Clip:
         raise MissingExtra("av", "data") from error
     if not video.source:
         raise DataError("the clip is not at hand: this run was imported from a log without clips")
+    check_regular(video.source)
     try:
         return _decode(video.source, count)
     except (av.FFmpegError, OSError, ValueError, LookupError, MemoryError) as error:
         raise DataError(f"{video.source}: cannot be decoded: {error}") from error
+
+
+def check_regular(file: str) -> None:
+    """Raises `DataError` for a folder, a pipe or a device: opening one may wait for ever.
+
+    What is not there passes: whoever opens it tells.
+    """
+    path = Path(file)
+    if path.exists() and not path.is_file():
+        raise DataError(f"{file}: cannot be decoded: it is no file")
 
 
 def uniform(total: int, count: int) -> tuple[int, ...]:
