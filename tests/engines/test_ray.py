@@ -43,18 +43,28 @@ adapter = Deadly()
 
 
 PROGRAM = """
-import dataclasses, sys
+import dataclasses, hashlib, sys
 from contextlib import closing
 from pathlib import Path
+from PIL import Image as pillow
 from tests.engines.tiny_models import tiny_model
 from towereval import engines, plugins
-from towereval.types import Decoding, Message, Request, Text
+from towereval.types import Decoding, Image, Message, Request, Text
 
-def request(word):
-    return Request(word, (Message("user", (Text(word),)),), Decoding(max_tokens=4))
+folder = Path(sys.argv[1])
 
-model = dataclasses.replace(tiny_model(Path(sys.argv[1])), adapter=plugins.load_adapter("deadly"))
-requests = [request(word) for word in ("one", "two", "poison", "three", "four")]
+def picture(number):
+    file = folder / f"{number}.png"
+    pillow.new("RGB", (60, 60), (number, 0, 0)).save(file)
+    return Image(str(file), hashlib.sha256(file.read_bytes()).hexdigest())
+
+def request(word, shown):
+    return Request(word, (Message("user", (shown, Text(word))),), Decoding(max_tokens=4))
+
+model = dataclasses.replace(tiny_model(folder), adapter=plugins.load_adapter("deadly"))
+bad = [request(f"poison{n}", picture(0)) for n in range(6)]
+good = [request(f"good{n}", picture(1 + n // 2)) for n in range(6)]
+requests = [*good[:3], *bad, *good[3:]]
 names = {request.key: request.sample_id for request in requests}
 with closing(engines.start(engines.find("ray"), model, {}, seed=0)) as engine:
     for response in engine.run(requests):
@@ -114,7 +124,7 @@ def test_replicas_answer_as_one_engine_and_outlive_a_death(
 
 
 @pytest.mark.slow
-def test_a_request_that_kills_is_one_error(tiny: Model, tmp_path: Path) -> None:
+def test_a_picture_that_kills_costs_its_own_answers(tiny: Model, tmp_path: Path) -> None:
     folder = tmp_path / "model_adapters"
     folder.mkdir()
     (folder / "deadly.py").write_text(DEADLY)
@@ -128,16 +138,14 @@ def test_a_request_that_kills_is_one_error(tiny: Model, tmp_path: Path) -> None:
     )
     assert ended.returncode == 0, ended.stderr
     # Ray itself tells of the deaths.
-    told = ("one", "two", "three", "four", "poison")
-    lines = sorted(line for line in ended.stdout.splitlines() if line.startswith(told))
-    assert [line.strip() for line in lines if "poison" not in line] == [
-        "four 4",
-        "one 4",
-        "three 4",
-        "two 4",
+    lines = [line for line in ended.stdout.splitlines() if line.startswith(("good", "poison"))]
+    assert len(lines) == 12
+    assert sorted(line.strip() for line in lines if line.startswith("good")) == [
+        f"good{n} 4" for n in range(6)
     ]
-    [poisoned] = [line for line in lines if "poison" in line]
-    assert poisoned.startswith("poison 0 the replica died 3 times over it: ")
+    killed = [line.split(" ", 2)[2] for line in lines if line.startswith("poison")]
+    assert sum(line.startswith("the replica died 3 times over it: ") for line in killed) == 1
+    assert killed.count("its picture took three replicas down") == 5
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 The driver hands out runs of neighbours, so a picture's questions meet in one replica, and keeps
 each replica a little fuller than its engine's window. It alone knows what is answered: a replica
 that dies is replaced and what it still owed is asked again. A request is asked alone once two
-replicas died over it, and fails if a third does, so one bad picture costs one answer.
+replicas died over it, and fails if a third does, with all others about its pictures: one bad
+picture costs its own answers and three replicas.
 """
 
 from __future__ import annotations
@@ -21,15 +22,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from towereval.engines import KINDS
-from towereval.engines.vllm import WINDOW
+from towereval.engines.vllm import AHEAD, WINDOW
 from towereval.errors import EngineError, UsageError
-from towereval.types import Model, Request, Response, Usage
+from towereval.types import Image, Model, Request, Response, Usage, Video
 
 CHUNK = 32
 # What a replica is given to do: its engine must never wait for the driver.
-OWED = WINDOW + 4 * CHUNK
+OWED = WINDOW + AHEAD + 2 * CHUNK
 # So many deaths in a row, without one answer in between, are not a request's fault.
 MOST_DEATHS = 5
+MOST_DEATHS_ALONE = 10
 STRIKES = 2
 
 
@@ -113,7 +115,8 @@ class RayEngine:
         self.layout, rest = layout(engine_args)
         self._ray = _connect(self.layout)
         self._arguments = (model, rest, seed)
-        self._deaths = 0
+        self._deaths = self._deaths_alone = 0
+        self._deadly: set[tuple[Image | Video, ...]] = set()
         self._spent = Usage()  # by the dead
         self._strikes: dict[str, int] = {}
         self._again: deque[Request] = deque()
@@ -135,7 +138,7 @@ class RayEngine:
         while True:
             for seat in self.seats:
                 if seat.call is None:
-                    self._fill(seat, stream)
+                    yield from self._fill(seat, stream)
             if not any(seat.owed for seat in self.seats):
                 return
             yield from self._collect()
@@ -143,15 +146,23 @@ class RayEngine:
     def close(self) -> None:
         self._ray.shutdown()
 
-    def _fill(self, seat: Seat, stream: Iterator[list[Request]]) -> None:
-        """Give a replica its share, and ask for its answers where it owes any."""
+    def _fill(self, seat: Seat, stream: Iterator[list[Request]]) -> Iterator[Response]:
+        """Give a replica its share, and ask for its answers where it owes any.
+
+        What shows a picture that took a replica down is answered here, by an error.
+        """
         share: list[Request] = []
         more = True
         while more and not seat.alone and len(seat.owed) < OWED:
             chunk = self._next(seat, stream)
-            share += chunk
-            seat.owed |= {request.key: request for request in chunk}
             more = bool(chunk)
+            for request in chunk:
+                if request.media in self._deadly:
+                    seat.alone = False
+                    yield Response(request.key, error="its picture took three replicas down")
+                else:
+                    share.append(request)
+                    seat.owed[request.key] = request
         if seat.owed:
             # Told once that nothing more comes; what comes after all begins anew.
             last = (not more or seat.alone) and (bool(share) or not seat.drains)
@@ -183,7 +194,7 @@ class RayEngine:
                 seat.call = None
                 for response in responses:
                     seat.owed.pop(response.key, None)
-                    self._deaths = 0
+                    self._deaths = self._deaths_alone = 0
                     yield response
                 seat.alone = seat.alone and bool(seat.owed)
             elif seat.call is not None and silent > self.layout.patience:
@@ -191,17 +202,22 @@ class RayEngine:
 
     def _replace(self, seat: Seat, reason: str) -> Iterator[Response]:
         """A new replica in the dead one's seat; what that owed is asked again."""
-        self._deaths += 1
-        if self._deaths >= MOST_DEATHS:
-            raise EngineError(f"{self._deaths} replicas died without an answer; the last: {reason}")
         owed = list(seat.owed.values())
         for request in owed:
             self._strikes[request.key] = self._strikes.get(request.key, 0) + 1
         if seat.alone:
+            self._deaths_alone += 1
             for request in owed:
+                if request.media:
+                    self._deadly.add(request.media)
                 error = f"the replica died {self._strikes[request.key]} times over it: {reason}"
                 yield Response(request.key, error=error)
             owed = []
+        else:
+            self._deaths += 1
+        if self._deaths >= MOST_DEATHS or self._deaths_alone >= MOST_DEATHS_ALONE:
+            deaths = self._deaths + self._deaths_alone
+            raise EngineError(f"{deaths} replicas died without an answer; the last: {reason}")
         self._again.extend(owed)
         self._spent += seat.usage
         self._ray.kill(seat.actor)
