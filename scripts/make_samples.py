@@ -16,6 +16,7 @@ import json
 import re
 import shutil
 import sys
+import tempfile
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -24,11 +25,13 @@ from typing import Any
 import sample_drawing
 from sample_drawing import Picture
 
+from towereval.smpqa.generate import ROWS, Generation, generate
+
 HERE = Path(__file__).parent
 SAMPLES = HERE.parent / "towereval" / "data" / "samples"
 README = """# Sample data
 
-Seven small data sets in the columns of the real ones, one folder a task, to try and to test
+Nine small data sets in the columns of the real ones, one folder a task, to try and to test
 towereval without a download. All pictures, clips and texts are self-made, nothing comes from any
 data set, and scores on them mean nothing. They are dedicated to the public domain under
 [CC0 1.0](https://creativecommons.org/publicdomain/zero/1.0/). `scripts/make_samples.py` draws all
@@ -46,6 +49,7 @@ CC_OCR_QUESTION = (
 )
 CC_OCR_FONTS = {"Korean": "ko", "Japanese": "ja"}
 CLIP_FRAMES, CLIP_RATE = 12, 4
+SMPQA_LANGUAGES = "en de it id zu ar hi ko ru th zh"
 
 Row = dict[str, Any]
 # A file of rows relative to the task's folder, and its rows.
@@ -241,6 +245,30 @@ def vimul_bench(folder: Path) -> Iterator[Table]:
         yield f"vimuloe_{language}/test.jsonl", rows
 
 
+def smpqa(folder: Path) -> Iterator[Table]:
+    """A bar plot and a pie in each language, as `towereval smpqa generate` writes them."""
+    with tempfile.TemporaryDirectory() as made:
+        for language in SMPQA_LANGUAGES.split():
+            generate(Generation(language, bars=1, pies=1), Path(made))
+        shutil.copytree(Path(made, "images"), folder / "images")
+        rows = Path(made, ROWS).read_text("utf-8").split("\n")
+    yield ROWS, [json.loads(row) for row in rows if row]
+
+
+def xm3600(folder: Path) -> Iterator[Table]:
+    for language, captions in load("sample_captions.toml").items():
+        rows = [
+            {
+                "image_id": hashlib.sha256(picture.encode()).hexdigest()[:16],
+                "image_locale": language,
+                "captions": texts,
+                "image": write_picture(folder, picture),
+            }
+            for picture, texts in captions.items()
+        ]
+        yield f"{language}.jsonl", rows
+
+
 TASKS: dict[str, Callable[[Path], Iterator[Table]]] = {
     "alm_bench": alm_bench,
     "ocrbench": ocrbench,
@@ -249,6 +277,8 @@ TASKS: dict[str, Callable[[Path], Iterator[Table]]] = {
     "commute": commute,
     "multi30k": multi30k,
     "vimul_bench": vimul_bench,
+    "smpqa": smpqa,
+    "xm3600": xm3600,
 }
 
 

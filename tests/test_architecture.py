@@ -59,6 +59,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "protocols": (),
     "results": (*NOUNS, "store"),
     "printable": (),
+    "smpqa": (*FOUNDATION, "data.media", "smpqa"),
     "plots": (*FOUNDATION, "figure_files", "printable"),
     "figure_files": (*NOUNS, "data.media", "printable"),
     "train": (*FOUNDATION, "data", "train"),

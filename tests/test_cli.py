@@ -478,7 +478,7 @@ COMMANDS = (
         "plot",
         "published",
     ),
-    *("run", "score", "setup", "tasks"),
+    *("run", "score", "setup", "smpqa", "tasks"),
 )
 RUN_OPTIONS = (
     *("model", "tasks", "languages", "limit", "split", "engine", "engine-args", "data"),

@@ -9,9 +9,9 @@ from typing import Any
 from towereval.judging import Judge, JudgePlan, ask_judge
 from towereval.learning import learn
 from towereval.progress import Listener
-from towereval.scoring import Scorer
+from towereval.scoring import Scorer, answers_or_blanks
 from towereval.store import Store
-from towereval.types import JudgedMetric, LearnedMetric, Metric, Task
+from towereval.types import CorpusMetric, JudgedMetric, LearnedMetric, Metric, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Grader:
             else metric.signature
         )
 
-    def scorer(self, metric: Metric) -> Scorer:
+    def scorer(self, task: Task, metric: Metric) -> Scorer:
         """For a learned metric all that has no score yet is scored first."""
         if isinstance(metric, JudgedMetric):
             return self.judge.scorer(self.store, metric)
@@ -54,6 +54,9 @@ class Grader:
             self.listener.stage(f"scoring by {metric.name}", None)
             learned = learn(self.store, self.tasks, self.clean, placed, self.listener.advance)
             return learned.scorer(self.store, placed)
+        if isinstance(metric, CorpusMetric):
+            answered = self.store.answered(task.name)
+            return metric.over((s, answers_or_blanks(r, self.clean)[0]) for _, s, r in answered)
         return metric.sample
 
     def _placed(self, metric: LearnedMetric) -> LearnedMetric:

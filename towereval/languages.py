@@ -21,21 +21,33 @@ class Language:
 LANGUAGES = {
     language.code: language
     for language in (
+        Language("am", "Amharic", "አማርኛ", "Ethi"),
         Language("ar", "Arabic", "العربية", "Arab"),
         Language("bn", "Bengali", "বাংলা", "Beng"),
         Language("cs", "Czech", "čeština", "Latn"),
         Language("da", "Danish", "dansk", "Latn"),
         Language("de", "German", "Deutsch", "Latn"),
+        Language("el", "Greek", "ελληνικά", "Grek"),
         Language("en", "English", "English", "Latn"),
         Language("es", "Spanish", "español", "Latn"),
+        Language("fa", "Persian", "فارسی", "Arab"),
         Language("fi", "Finnish", "suomi", "Latn"),
+        Language("fil", "Filipino", "Filipino", "Latn"),
         Language("fr", "French", "français", "Latn"),
+        Language("he", "Hebrew", "עברית", "Hebr"),
         Language("hi", "Hindi", "हिन्दी", "Deva"),
+        Language("hr", "Croatian", "hrvatski", "Latn"),
         Language("hu", "Hungarian", "magyar", "Latn"),
+        Language("id", "Indonesian", "Bahasa Indonesia", "Latn"),
         Language("is", "Icelandic", "íslenska", "Latn"),
         Language("it", "Italian", "italiano", "Latn"),
         Language("ja", "Japanese", "日本語", "Jpan"),
+        Language("ka", "Georgian", "ქართული", "Geor"),
+        Language("km", "Khmer", "ខ្មែរ", "Khmr"),
         Language("ko", "Korean", "한국어", "Kore"),
+        Language("lo", "Lao", "ລາວ", "Laoo"),
+        Language("mi", "Māori", "te reo Māori", "Latn"),
+        Language("my", "Burmese", "မြန်မာ", "Mymr"),
         Language("nb", "Norwegian Bokmål", "norsk bokmål", "Latn"),
         Language("nl", "Dutch", "Nederlands", "Latn"),
         Language("nn", "Norwegian Nynorsk", "norsk nynorsk", "Latn"),
@@ -44,11 +56,17 @@ LANGUAGES = {
         Language("pt", "Portuguese", "português", "Latn"),
         Language("pt-BR", "Brazilian Portuguese", "português brasileiro", "Latn"),
         Language("pt-PT", "European Portuguese", "português europeu", "Latn"),
+        Language("quz", "Cusco Quechua", "qhichwa", "Latn"),
         Language("ro", "Romanian", "română", "Latn"),
         Language("ru", "Russian", "русский", "Cyrl"),
         Language("si", "Sinhala", "සිංහල", "Sinh"),
+        Language("sr", "Serbian", "српски", "Cyrl"),
         Language("sv", "Swedish", "svenska", "Latn"),
+        Language("sw", "Swahili", "Kiswahili", "Latn"),
         Language("ta", "Tamil", "தமிழ்", "Taml"),
+        Language("te", "Telugu", "తెలుగు", "Telu"),
+        Language("th", "Thai", "ไทย", "Thai"),
+        Language("tr", "Turkish", "Türkçe", "Latn"),
         Language("uk", "Ukrainian", "українська", "Cyrl"),
         Language("und", "undetermined", "", "Zyyy"),
         Language("ur", "Urdu", "اردو", "Arab"),
@@ -56,6 +74,7 @@ LANGUAGES = {
         Language("zh", "Chinese", "中文", "Hani"),
         Language("zh-Hans", "Simplified Chinese", "简体中文", "Hans"),
         Language("zh-Hant", "Traditional Chinese", "繁體中文", "Hant"),
+        Language("zu", "Zulu", "isiZulu", "Latn"),
     )
 }
 
@@ -77,10 +96,11 @@ GROUPS: dict[str, tuple[str, ...]] = {
 _TIERS = {
     "T5": "ar de en es fr ja zh zh-Hans zh-Hant",
     "T4": "nl ko it pt pt-BR pt-PT ru pl tr fa hi cs hu vi sv fi hr sr ca eu",
-    "T3": "id uk bn he el bg da ro th ms ta sk sl lt lv et ur af ceb kk be ka gl bs uz la tl",
+    "T3": "id uk bn he el bg da ro th ms ta sk sl lt lv et ur af ceb kk be ka gl bs uz la tl"
+    " fil",
     "T2": "am ga ha is lo mr mt pa sa sw ti tn wo xh yo zu ht",
     "T1": "as az bm bo cy eo gd ig jv ki km lb ln mi my nb nn no oc qu sc sd sg si sm so sq ss te"
-    " tpi ts tw war",
+    " tpi ts tw war quz",
 }
 TIERS = {tier: tuple(codes.split()) for tier, codes in _TIERS.items()}
 

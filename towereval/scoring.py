@@ -8,31 +8,30 @@ from typing import TypeAlias
 
 from towereval.errors import ScoringFailed, Unscorable
 from towereval.store import Store
-from towereval.types import Metric, Response, Sample, Score, Task
+from towereval.types import Metric, Response, Sample, SampleScorer, Score, Task
 
-# What gives a sample's statistics from its cleaned answers; raises `Unscorable`.
-Scorer: TypeAlias = Callable[[Sample, Sequence[Response]], tuple[float, ...]]
+Scorer: TypeAlias = SampleScorer
 
 
 def score(
     store: Store,
     tasks: Sequence[Task],
     clean: Callable[[str], str],
-    scorer: Callable[[Metric], Scorer],
+    scorer: Callable[[Task, Metric], Scorer],
     metrics: Sequence[str] = (),
 ) -> None:
     """Give every sample a score or a reason by each metric, or by those that `metrics` names."""
     scorers = {
-        task.name: [(m.name, scorer(m)) for m in task.metrics if not metrics or m.name in metrics]
+        task.name: [
+            (m.name, scorer(task, m)) for m in task.metrics if not metrics or m.name in metrics
+        ]
         for task in tasks
     }
 
     def scores() -> Iterator[tuple[int, Score]]:
         for task, wanted in scorers.items():
             for position, sample, responses in store.answered(task):
-                failure = _failure(responses)
-                blanks = [Response("")] * len(responses)
-                answers = blanks if failure else cleaned(responses, clean)
+                answers, failure = answers_or_blanks(responses, clean)
                 for metric, give in wanted:
                     yield position, score_sample(metric, give, sample, answers, failure)
 
@@ -58,6 +57,14 @@ def score_sample(
     remark = sample.meta.get("remark", "")
     named = (sample.id, sample.language, sample.group, sample.cluster, metric)
     return Score(*named, values, unscored, failed, remark)
+
+
+def answers_or_blanks(
+    responses: Sequence[Response | None], clean: Callable[[str], str]
+) -> tuple[list[Response], str]:
+    """The answers as they are scored; or blank ones and why an answer is missing."""
+    failure = _failure(responses)
+    return ([Response("")] * len(responses) if failure else cleaned(responses, clean)), failure
 
 
 def _failure(responses: Sequence[Response | None]) -> str:

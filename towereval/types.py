@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Container, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self, TypeAlias, runtime_checkable
@@ -188,6 +188,10 @@ class Metric(Protocol):
         """The value of `count` >= 1 samples whose statistics sum to `total`."""
 
 
+# What gives a sample's statistics from its cleaned answers; raises `Unscorable`.
+SampleScorer: TypeAlias = Callable[[Sample, Sequence[Response]], tuple[float, ...]]
+
+
 @runtime_checkable
 class JudgedMetric(Metric, Protocol):
     """A metric that asks another model: `sample` is then given that model's verdict alone."""
@@ -222,6 +226,16 @@ class LearnedMetric(Metric, Protocol):
         self, segments: Iterable[Any], known: Container[str] = ...
     ) -> Iterator[tuple[str, float]]:
         """Keys and scores of the segments that are not known. Raises `TowerevalError`."""
+
+
+@runtime_checkable
+class CorpusMetric(Metric, Protocol):
+    """A metric that weighs or reads all samples of a task together, such as CIDEr."""
+
+    def over(self, answered: Iterable[tuple[Sample, Sequence[Response]]]) -> SampleScorer:
+        """What scores those samples, one language apart from another; a failed one's answers come
+        as "".
+        """
 
 
 # --- what a benchmark is ---

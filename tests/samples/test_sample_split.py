@@ -15,7 +15,10 @@ from towereval.languages import LANGUAGES
 from towereval.run import SAMPLES
 from towereval.types import Image, Sample, Text, Video
 
-NAMES = ("alm_bench", "cc_ocr", "commute", "multi30k", "ocrbench", "textvqa", "vimul_bench")
+NAMES = (
+    *("alm_bench", "cc_ocr", "commute", "multi30k", "ocrbench", "smpqa", "textvqa"),
+    *("vimul_bench", "xm3600"),
+)
 VARIANTS = [f"{task.name}@{task.variant}" for name in NAMES for task in plugins.load_tasks(name)]
 MEDIA = (".png", ".jpg", ".mp4")
 # The authors' logged runs knew the word for "options" of these languages, and of some French rows.
@@ -27,8 +30,10 @@ SPREAD = {
     "commute": (6, 4),
     "multi30k": (3, 1),
     "ocrbench": (1, 1),
+    "smpqa": (11, 7),
     "textvqa": (1, 1),
     "vimul_bench": (14, 8),
+    "xm3600": (36, 12),
 }
 
 

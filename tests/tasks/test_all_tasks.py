@@ -17,6 +17,7 @@ from towereval.run import SAMPLES, Plan, Silence, collect
 from towereval.store import Store
 from towereval.types import Request, Sample, Task, Text
 
+SMPQA = ["accuracy", "relaxed_accuracy", "character_accuracy", "yes_rate"]
 # Task@variant, the default variant first: version, number of languages, metrics, needs.
 TASKS = {
     "alm_bench@towervision": (1, 23, ["accuracy"], {"generate"}),
@@ -27,8 +28,11 @@ TASKS = {
     "multi30k@towervision": (1, 3, ["xcomet_xl", "bleu", "chrf"], {"generate"}),
     "ocrbench@official": (1, 1, ["accuracy"], {"generate"}),
     "ocrbench@towervision": (1, 1, ["accuracy"], {"generate"}),
+    "smpqa@centurio": (1, 11, SMPQA, {"generate"}),
+    "smpqa@towereval": (1, len(LANGUAGES) - 1, SMPQA, {"generate"}),
     "textvqa@validation": (1, 1, ["vqa_accuracy"], {"generate"}),
     "vimul_bench@towereval": (1, 14, ["accuracy", "judge"], {"generate"}),
+    "xm3600@centurio": (1, 36, ["cider", "rouge_l", "chrf"], {"generate"}),
 }
 # Every column that a task reads.
 COLUMNS = {
@@ -46,8 +50,14 @@ COLUMNS = {
     "multi30k@towervision": ["image", "en", "cs", "de", "fr"],
     "ocrbench@official": ["image", "question", "question_type", "answer", "dataset"],
     "ocrbench@towervision": ["dataset"],
+    "smpqa@centurio": [
+        *("language", "plot", "image", "question_ground", "answer_ground"),
+        *("questions_name", "answer_name"),
+    ],
+    "smpqa@towereval": ["language"],
     "textvqa@validation": ["image", "image_id", "question", "question_id", "answers"],
     "vimul_bench@towereval": ["mint_video_id", "question", "option", "answer"],
+    "xm3600@centurio": ["image_id", "captions", "image"],
 }
 
 

@@ -22,6 +22,7 @@ from towereval.cli import (
     run,
     score,
     setup,
+    smpqa,
 )
 from towereval.errors import TowerevalError, UsageError
 
@@ -46,6 +47,7 @@ app.command("models")(listing.models)
 app.command("convert")(convert.convert)
 app.command("doctor")(doctor.doctor)
 app.add_typer(setup.app, name="setup")
+app.add_typer(smpqa.app, name="smpqa")
 
 
 def main() -> None:

@@ -97,6 +97,12 @@ def segment_statistics(
     return tuple(map(float, counts))
 
 
+def multi_reference_statistics(hypothesis: str, references: Sequence[str]) -> tuple[float, ...]:
+    """chrF's counts against the reference that gives the best score."""
+    (counts,) = _chrf(0)._extract_corpus_statistics([hypothesis], [[one] for one in references])
+    return tuple(map(float, counts))
+
+
 def corpus_score(scorer: Any, total: Sequence[float]) -> float:
     return float(scorer._compute_score_from_stats([round(count) for count in total]).score)
 

@@ -1,0 +1,1 @@
+"""Plots labelled with words of any language, and questions about them, after Centurio's SMPQA."""
