@@ -184,6 +184,9 @@ def test_a_count_that_is_none_spoils_no_answer(usage: object) -> None:
     [
         (None, "EngineError: the server gave no answer (stop)"),
         (completion(None, "length"), "EngineError: the server gave no answer (length)"),
+        (completion("", "length"), "(length): all tokens that it may have were used up before its"),
+        (completion("", "tool_calls"), "EngineError: the server gave no answer (tool_calls)"),
+        (completion("Ha", "abort"), "EngineError: the server gave no answer (abort)"),
         (completion("Ha", "content_filter"), "the server gave no answer (content_filter)"),
         (
             completion(None, choices=[{"message": {"content": None, "refusal": "I can't."}}]),

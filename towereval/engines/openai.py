@@ -29,6 +29,8 @@ _KEY_ENV = "OPENAI_API_KEY"
 # vLLM's extensions without which no candidate can be scored.
 _SCORING = {"prompt_logprobs": 0, "return_token_ids": True}
 _BEGUN = {"add_generation_prompt": False, "continue_final_message": True}
+# Ends at which what was said by then is no answer.
+_BROKEN = ("content_filter", "abort", "error")
 _CANNOT_SCORE = "this server cannot score candidates: it has not vLLM's prompt_logprobs"
 
 
@@ -130,7 +132,7 @@ class OpenAiEngine:
                 logprob, count = self._score(request.prompt, request.continuation)
                 response = Response(request.key, logprob=logprob, token_count=count)
             else:
-                text, count = _read(self._ask(self._body(request)))
+                text, count = _answered(self._ask(self._body(request)))
                 response = Response(request.key, text, token_count=count)
         except Exception as error:  # noqa: BLE001 the engine border: it becomes the request's own error
             kind = EngineError if isinstance(error, EngineError) else type(error)
@@ -243,16 +245,33 @@ def _key(variable: str) -> str:
     return key
 
 
-def _read(answer: Any) -> tuple[str, int]:
-    """The answer and its number of tokens. Raises `EngineError` where there is none."""
+def _answered(answer: Any) -> tuple[str, int]:
+    """The answer and its number of tokens. Raises `EngineError` where there is none.
+
+    A model may end without a word, which is an answer; one that was cut before its first did not
+    say it, and one that called a tool said it elsewhere.
+    """
+    text, count, ended = _read(answer)
+    if not text and ended == "length":
+        raise EngineError(
+            "the server gave no answer (length): all tokens that it may have were used up before"
+            " its first word, as by thinking; switch the server's thinking off"
+        )
+    if not text and ended in ("tool_calls", "function_call"):
+        raise EngineError(f"the server gave no answer ({ended})")
+    return text, count
+
+
+def _read(answer: Any) -> tuple[str, int, Any]:
+    """A completion's text, number of tokens and `finish_reason`. Raises `EngineError`."""
     try:
         choice = answer["choices"][0]
         message, ended = choice["message"], choice.get("finish_reason")
         text, refusal = message["content"], message.get("refusal")
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise EngineError(f"not a chat completion: {str(answer)[:300]}") from error
-    if not isinstance(text, str) or ended == "content_filter" or refusal:
+    if not isinstance(text, str) or ended in _BROKEN or refusal:
         raise EngineError(f"the server gave no answer ({refusal or ended})")
     usage = answer.get("usage")
     count = usage.get("completion_tokens") if isinstance(usage, dict) else 0
-    return text, count if type(count) is int and 0 <= count < 2**31 else 0
+    return text, count if type(count) is int and 0 <= count < 2**31 else 0, ended
