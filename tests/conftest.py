@@ -1,6 +1,7 @@
 """What every test starts from: its own cache folder, and the reference data where it is at hand."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,15 @@ SHARED = Path(__file__).parents[2] / "shared"
 # Multi30K would want a checkpoint.
 COMET_PYTHON = os.environ.get("TOWEREVAL_COMET_PYTHON", "")
 NO_COMET = "TOWEREVAL_COMET_PYTHON names no interpreter with unbabel-comet"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_cache_of_the_users(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """For what several tests share, which is made before a test's own cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TOWEREVAL_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.delenv("TOWEREVAL_COMET_PYTHON", raising=False)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -84,7 +84,7 @@ def forecast(plan: Plan, listener: Listener) -> Forecast:
 def _count_answered(folder: Path, keys: Sequence[str]) -> int:
     if not (folder / "run.sqlite").exists():
         return 0
-    with Store(folder) as store:
+    with Store(folder, reading=True) as store:
         return sum(store.is_answered(key) for key in keys)
 
 

@@ -18,6 +18,7 @@ import socket
 import sqlite3
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from math import isfinite
 from pathlib import Path
 from random import Random
 from types import TracebackType
@@ -61,22 +62,31 @@ _OPEN = "NOT EXISTS (SELECT 1 FROM responses AS r WHERE r.key = requests.key AND
 
 
 class Store:
-    """An open run. One process at a time: a second one is told the first one's host and pid."""
+    """An open run. One process at a time: a second one is told the first one's host and pid.
 
-    def __init__(self, folder: Path) -> None:
+    `reading` opens it beside other readers, also on a read-only disk, and leaves every byte as it
+    is. While a run is written it cannot be read, nor written while it is read: what is compared is
+    never half of a run.
+    """
+
+    def __init__(self, folder: Path, *, reading: bool = False) -> None:
         self.folder = folder
+        self._lock: int | None = None
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._lock = _take_lock(folder / ".lock")
+            if reading:
+                self._lock = _share_lock(folder / ".lock")
+            else:
+                folder.mkdir(parents=True, exist_ok=True)
+                self._lock = _take_lock(folder / ".lock")
         except OSError as error:
             raise StoreError(f"{folder}: cannot open the run: {error}") from error
         try:
-            self._db = _connect(folder / "run.sqlite")
+            self._db = (_connect_reading if reading else _connect)(folder / "run.sqlite")
         except StoreError:
-            os.close(self._lock)
+            self._unlock()
             raise
         except sqlite3.Error as error:
-            os.close(self._lock)
+            self._unlock()
             raise StoreError(f"{folder}: cannot open the run: {error}") from error
 
     def __enter__(self) -> Self:
@@ -89,10 +99,16 @@ class Store:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+        if isinstance(error, sqlite3.Error):
+            raise StoreError(f"{self.folder}/run.sqlite: {error}") from error
 
     def close(self) -> None:
         self._db.close()
-        os.close(self._lock)
+        self._unlock()
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
 
     # --- manifest ---
 
@@ -309,7 +325,7 @@ class Store:
         for name, language, group, cluster, _, why, failed, remark, stats in self._db.execute(
             query, (task, metric)
         ):
-            values = tuple(json.loads(stats))
+            values = _statistics(stats)
             yield Score(name, language, group, cluster, metric, values, why, bool(failed), remark)
 
     def _scores_between(
@@ -318,7 +334,7 @@ class Store:
         query = "SELECT sample, metric, stats, unscored FROM scores WHERE sample BETWEEN ? AND ?"
         found: dict[int, dict[str, tuple[tuple[float, ...], str]]] = {}
         for sample, metric, stats, why in self._db.execute(query, (first, last)):
-            found.setdefault(sample, {})[metric] = tuple(json.loads(stats)), why
+            found.setdefault(sample, {})[metric] = _statistics(stats), why
         return found
 
     def answer_texts(self, task: str) -> Iterator[tuple[str, str, str, float | None]]:
@@ -361,13 +377,27 @@ class Store:
         row = self._db.execute(query, (signature, key)).fetchone()
         return float(row[0]) if row else None
 
+    def lost_samples(self) -> list[tuple[str, int, int]]:
+        """By task: how many samples there are, and how many have a request without an answer or a
+        scoring that failed.
+        """
+        query = (
+            "SELECT task, COUNT(*), SUM("
+            f" EXISTS (SELECT 1 FROM requests WHERE sample = samples.position AND {_OPEN})"
+            " OR EXISTS (SELECT 1 FROM scores WHERE sample = samples.position AND failed))"
+            " FROM samples GROUP BY task ORDER BY MIN(position)"
+        )
+        return list(self._db.execute(query))
+
     def failures(self, limit: int = 20) -> list[tuple[str, int]]:
-        """The commonest reasons of failed requests, and of scorings by a judge or learned metric
-        that failed, with their counts.
+        """The commonest reasons of failed requests, of requests that were not asked yet, and of
+        scorings by a judge or learned metric that failed, with their counts.
         """
         query = (
             "SELECT error, COUNT(*) AS n FROM responses WHERE error != ''"
             " AND key IN (SELECT key FROM requests) GROUP BY error"
+            " UNION ALL SELECT 'not asked yet', COUNT(DISTINCT key) AS n FROM requests"
+            " WHERE key NOT IN (SELECT key FROM responses) HAVING n > 0"
             " UNION ALL SELECT unscored, COUNT(DISTINCT sample) AS n FROM scores WHERE failed"
             f" AND NOT EXISTS (SELECT 1 FROM requests WHERE sample = scores.sample AND {_OPEN})"
             " GROUP BY unscored ORDER BY n DESC, 1 LIMIT ?"
@@ -380,7 +410,15 @@ class Store:
         self._write_json("results.json", {"schema": SCHEMA, **results})
 
     def drop_results(self) -> None:
-        (self.folder / "results.json").unlink(missing_ok=True)
+        """With the report and the samples, which say the same."""
+        for name in ("results.json", "report.html"):
+            (self.folder / name).unlink(missing_ok=True)
+        for file in (self.folder / "samples").glob("*.parquet"):
+            file.unlink()
+
+    def count_unasked(self) -> int:
+        query = "SELECT COUNT(DISTINCT key) FROM requests WHERE key NOT IN"
+        return int(self._db.execute(f"{query} (SELECT key FROM responses)").fetchone()[0])
 
     def _write_json(self, name: str, content: dict[str, Any]) -> None:
         text = json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False)
@@ -453,17 +491,62 @@ def _connect(file: Path) -> sqlite3.Connection:
     return db
 
 
+def _connect_reading(file: Path) -> sqlite3.Connection:
+    # Never "immutable": a journal that a killed process has left would not be seen.
+    db = sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
+    try:
+        (made_by,) = db.execute("PRAGMA user_version").fetchone()
+    except sqlite3.Error as error:
+        db.close()
+        if file.with_name(f"{file.name}-journal").exists():
+            raise StoreError(f"{file}: cut short while it was written: resume the run") from error
+        raise
+    if made_by != TABLES:
+        db.close()
+        raise StoreError(f"{file}: made by another towereval; start anew with --fresh")
+    return db
+
+
+def _statistics(text: str) -> tuple[float, ...]:
+    try:
+        values = tuple(json.loads(text))
+    except (ValueError, TypeError) as error:
+        raise StoreError(f"a score in run.sqlite is {text!r:.60}, no list of numbers") from error
+    if not all(type(one) in (int, float) and isfinite(one) for one in values):
+        raise StoreError(f"a score in run.sqlite is {text!r:.60}, no list of numbers")
+    return values
+
+
 def _take_lock(file: Path) -> int:
     handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        owner = os.read(handle, 200).decode(errors="replace") or "another process"
-        os.close(handle)
-        raise StoreError(f"{file.parent}: in use by {owner}") from error
+    _lock(handle, fcntl.LOCK_EX, file.parent)
     os.ftruncate(handle, 0)
     os.pwrite(handle, f"{socket.gethostname()} pid {os.getpid()}".encode(), 0)
     return handle
+
+
+def _share_lock(file: Path) -> int | None:
+    """None where no process has ever written: whoever writes makes the lock first."""
+    try:
+        handle = os.open(file, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    _lock(handle, fcntl.LOCK_SH, file.parent)
+    return handle
+
+
+def _lock(handle: int, how: int, folder: Path) -> None:
+    try:
+        fcntl.flock(handle, how | fcntl.LOCK_NB)
+    except OSError as error:
+        owner = os.read(handle, 200).decode(errors="replace") or "another process"
+        try:  # readers leave no name
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            owner = "a command that reads it"
+        except OSError:
+            pass
+        os.close(handle)
+        raise StoreError(f"{folder}: in use by {owner}") from error
 
 
 def storable(text: str) -> str:

@@ -33,7 +33,7 @@ class ReplayEngine:
     capabilities = KINDS["replay"].capabilities
 
     def __init__(self, folder: Path) -> None:
-        self.store = Store(folder)
+        self.store = Store(folder, reading=True)
         self.usage = Usage()
 
     def run(self, requests: Iterable[Request]) -> Generator[Response, None, None]:
