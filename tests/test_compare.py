@@ -91,12 +91,29 @@ def test_few_disagreements_cannot_fail_and_do_not_pass() -> None:
     assert compare(*english((5, 0, 50), n=100)).verdict is Verdict.REGRESSION
 
 
+def test_few_disagreements_among_many_samples_pass_by_their_interval() -> None:
+    """Shown is that no p could accuse it; the gate still knows that 2 points are out of reach."""
+    report = compare(*english((4, 0, 500)))
+    assert (of(report).verdict, of(report).proven) == ("cannot fail: 4 discordant", True)
+    assert report.verdict is Verdict.PASS
+
+
+def test_a_surely_better_run_passes_however_wide_its_interval() -> None:
+    report = compare(*english((0, 6, 10), n=30))
+    assert (report.verdict, of(report).verdict) == ("pass", "improvement")
+    assert of(report).proven
+
+
 def test_the_same_answers_pass_however_few_they_are() -> None:
     one = measured({"en": part([1, 0, 1])})
     report = compare(one, one)
     assert (report.verdict, of(report).verdict) == ("pass", "same answers")
     other = measured({"en": part([1, 0, 1], answers="other")})
     assert compare(one, other).verdict is Verdict.INCONCLUSIVE
+    # Only a judge can do that: the answers are the same, and it was of two minds about one.
+    other = measured({"en": part([1, 1, 0], answers=one.tasks["ocrbench"].languages["en"].answers)})
+    report = compare(one, other)
+    assert (report.verdict, of(report).verdict) == ("inconclusive", "cannot fail: 2 discordant")
 
 
 def test_a_cell_is_accused_though_the_mean_is_as_good() -> None:
@@ -231,7 +248,7 @@ def test_other_tasks_and_other_samples_are_no_pair() -> None:
         compare(base, measured({"de": part([1, 0])}, "alm_bench"))
     other = part([1, 0], samples=("x", "y"), data="")
     with pytest.raises(
-        UsageError, match=r"share no sample .* no score for 1000 samples of ocrbench"
+        UsageError, match=r"share no sample .* lacks 1000 of 1000 samples of ocrbench"
     ):
         compare(base, measured({"en": other}))
 
@@ -244,8 +261,11 @@ def test_what_the_candidate_lacks_leaves_it_open() -> None:
     assert report.reasons == ("the candidate has no ocrbench in de",)
     lost = measured({"en": part([*good[:-2], None, None]), "de": part(good)})
     report = compare(base, lost)
-    assert "the candidate has no score for 2 samples of ocrbench accuracy in en" in report.reasons
+    what = "the candidate lacks 2 of 2000 samples of ocrbench accuracy in en"
+    assert f"{what}: 0 not asked, 2 without a score" in report.reasons
     assert of(report).n == 1_998
+    fewer = measured({"en": part(good[:-2], data=""), "de": part(good)})
+    assert f"{what}: 2 not asked, 0 without a score" in compare(base, fewer).reasons
 
 
 def test_what_base_lacks_is_only_told() -> None:
@@ -254,6 +274,44 @@ def test_what_base_lacks_is_only_told() -> None:
     report = compare(measured({"en": part(good)}), both)
     assert report.verdict is Verdict.PASS
     assert report.notices == ("base has no ocrbench in de",)
+    partly = measured({"en": part([*good[:-2], None, None])})
+    report = compare(partly, measured({"en": part(good)}))
+    assert report.verdict is Verdict.PASS
+    assert report.notices == (
+        "base lacks 2 of the candidate's 2000 samples of ocrbench accuracy in en",
+    )
+
+
+def test_what_is_not_gated_leaves_nothing_open() -> None:
+    good = translated(0, "bleu", "chrf")
+    part_ = good.tasks["multi30k"].languages["de"]
+    chrf = (None, None, *part_.statistics["chrf"][2:])
+    less = replace(part_, statistics={**part_.statistics, "chrf": chrf})
+    candidate = changed_task(good, languages={"de": less})
+    report = compare(good, candidate)
+    assert (report.verdict, report.reasons) == ("pass", ())
+    assert report.notices == (
+        "the candidate lacks 2 of 200 samples of multi30k chrf in de: 0 not asked, 2 without a"
+        " score",
+    )
+    gated = compare(good, candidate, Settings(metrics=("chrf",)))
+    assert (gated.verdict, gated.reasons) == ("inconclusive", report.notices)
+
+
+@pytest.mark.parametrize("rows", [[(1.0, 2.0)] * 9, [(1.0,)] * 8 + [(1.0, 2.0)]])
+def test_statistics_that_the_metric_has_not_written_are_refused(rows: Any) -> None:
+    base = measured({"en": part([1, 0, 1] * 3)})
+    other = measured({"en": replace(part([1] * 9), statistics={"accuracy": tuple(rows)})})
+    for pair in ((base, other), (other, base)):
+        with pytest.raises(UsageError, match="ocrbench accuracy: samples have 1 and 2 statistics"):
+            compare(*pair)
+    good = translated(0, "bleu")
+    short = replace(
+        good.tasks["multi30k"].languages["de"], statistics={"bleu": ((9.0, 9.0, 1.0),) * 200}
+    )
+    odd = changed_task(good, languages={"de": short})
+    with pytest.raises(UsageError, match="multi30k bleu: statistics that it cannot have written"):
+        compare(odd, odd)
 
 
 def test_runs_that_do_not_say_what_they_were_asked_are_paired_by_id() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.test_replay import mixed, record, replayed, right
-from towereval.compare import Verdict, compare
+from towereval.compare import Settings, Verdict, compare
 from towereval.errors import StoreError, UsageError
 from towereval.measured import read, write_baseline
 from towereval.run import run
@@ -100,6 +100,67 @@ def test_a_manifest_without_its_tasks_is_refused(folder: Path) -> None:
         read(folder)
 
 
+@pytest.mark.parametrize(
+    "data", [[], "x", {"ocrbench": "x"}, {"ocrbench": {"digests": ["x"]}}, None]
+)
+def test_a_manifest_that_lists_its_data_otherwise_is_refused(folder: Path, data: object) -> None:
+    edit(folder / "manifest.json", lambda content: content.update(data=data))
+    with pytest.raises(StoreError, match=r"manifest\.json: \w+ is no object"):
+        read(folder)
+
+
+@pytest.mark.parametrize(
+    ("stats", "what"),
+    [
+        ("[9,9", r"a score in run\.sqlite is '\[9,9', no list of numbers"),
+        ('["a"]', "no list of numbers"),
+        ("[NaN]", "no list of numbers"),
+        ("3", "no list of numbers"),
+        ("[1.0, 2.0]", r"ocrbench accuracy: run\.sqlite has statistics of another shape"),
+    ],
+)
+@pytest.mark.parametrize("rows", ["sample % 3", "1"])
+def test_scores_that_no_metric_has_written_are_refused(
+    folder: Path, stats: str, what: str, rows: str
+) -> None:
+    with Store(folder) as store:
+        query = f"UPDATE scores SET stats = ? WHERE metric = 'accuracy' AND {rows}"
+        store._db.execute(query, (stats,))
+    if rows == "1" and stats == "[1.0, 2.0]":
+        what = "ocrbench accuracy en is"  # all are of one shape: their mean is another
+    with pytest.raises(StoreError, match=what):
+        read(folder)
+
+
+@pytest.mark.parametrize(
+    ("failed", "metrics", "what"),
+    [
+        ("accuracy", (), "ocrbench has no accuracy of every sample, it failed: no judge"),
+        ("accuracy", ("bleu",), "ocrbench has no accuracy of every sample"),
+        ("chrf", ("chrf",), "multi30k has no chrf of every sample"),
+        ("chrf", ("bleu",), ""),
+    ],
+)
+def test_a_metric_that_failed_matters_where_it_is_to_be_judged_by(
+    folder: Path, failed: str, metrics: tuple[str, ...], what: str
+) -> None:
+    with Store(folder) as store:
+        gone = "UPDATE scores SET stats = '[]', unscored = 'no judge', failed = 1 WHERE metric = ?"
+        store._db.execute(gone, (failed,))
+    edit(
+        folder / "results.json",
+        lambda c: c.update(results=[row for row in c["results"] if row["metric"] != failed]),
+    )
+    if what:
+        with pytest.raises(StoreError, match=what):
+            read(folder, metrics)
+    else:
+        found = read(folder, metrics)
+        assert set(found.tasks["multi30k"].languages["de"].statistics["chrf"]) == {None}
+        report = compare(found, found, Settings(metrics=metrics))
+        assert report.verdict is Verdict.PASS
+
+
 def row(content: dict[str, Any], metric: str, language: str) -> dict[str, Any]:
     [found] = [
         each
@@ -175,6 +236,11 @@ def part_of(content: Any) -> Any:
         lambda c: part_of(c)["statistics"]["accuracy"].__setitem__(0, [1, 1]),
         lambda c: part_of(c)["statistics"]["accuracy"].__setitem__(0, 1),
         lambda c: c["tasks"]["ocrbench"].pop("version"),
+        lambda c: c["tasks"]["ocrbench"].update(version="1"),
+        lambda c: c["tasks"]["ocrbench"].update(signatures=["accuracy"]),
+        lambda c: part_of(c)["samples"].__setitem__(0, part_of(c)["samples"][1]),
+        lambda c: part_of(c).update(data=3),
+        lambda c: c.update(model=None),
         lambda c: c.update(tasks=3),
     ],
 )
@@ -194,7 +260,9 @@ def test_a_baseline_made_by_others_is_checked_too(
         read(file)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "\x00", '{"schema": 1, "digest": "x"}', "1"])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", "\x00", "[" * 100_000, '{"schema": 1, "digest": "x"}', "1"]
+)
 def test_a_file_that_is_no_baseline_is_a_wrong_request(tmp_path: Path, text: str) -> None:
     (tmp_path / "file").write_text(text)
     with pytest.raises((UsageError, StoreError), match=r"neither a run's|edited after"):

@@ -4,10 +4,12 @@ The gate is one family: for each task its first metric that both runs have, in e
 the mean over them. It is decided as is written here, before any number is seen:
   regression    some adjusted p of a drop <= alpha, and that drop is not shown to be within the
                 margin (one-sided interval of level 1 - alpha). False alarms: at most alpha.
-  pass          no regression, and each task's mean shown to be within the margin, or all answers
-                of the task are the same. All must pass, so none needs correction (Berger 1982).
-  inconclusive  anything else: too few samples to say so, or the candidate lacks what base has.
-Other metrics are compared and shown; they decide nothing.
+  pass          no regression, and each task's mean proven: shown to be within the margin, surely
+                better (adjusted p of a gain <= alpha), or all raw answers and their scores are the
+                same. All must pass, so none needs correction (Berger 1982).
+  inconclusive  anything else: too few samples to say so, or the candidate lacks gated scores that
+                base has.
+Other metrics are compared and shown; they decide nothing, and what they lack is a notice.
 """
 
 from __future__ import annotations
@@ -54,8 +56,9 @@ class Comparison:
     `p` is two-sided and of this difference alone, `p_bh` the same adjusted to the share of false
     discoveries among all, `p_adjusted` the gate's: one-sided, for all that is gated together; None
     where nothing is gated. `detectable` is the drop found with 80% power, None where none could be.
-    `verdict`: "regression", "drop within the margin", "improvement", "not worse" (shown to be
-    within the margin), "same answers", "cannot fail: k discordant", "unproven", or "not gated".
+    `verdict`: "regression", "drop within the margin", "improvement", "same answers", "cannot fail:
+    k discordant", "not worse" (shown to be within the margin), "unproven", or "not gated". `proven`
+    is what a pass needs of a mean; what cannot fail may be proven by its interval.
     """
 
     task: str
@@ -74,6 +77,7 @@ class Comparison:
     verdict: str
     p_bh: float
     gated: bool
+    proven: bool
     clusters: int
     discordant: int
     scale: float
@@ -136,6 +140,9 @@ def _compared(
         for language, one in by_language.items():
             meant = each.languages if language == MEAN else (language,)
             same = each.same_answers.issuperset(meant)
+            scale = each.metric.scale
+            within = one.floor is not None and one.floor > -settings.margin * scale
+            verdict = _verdict(one, same=same, within=within, alpha=settings.alpha)
             yield Comparison(
                 *(each.task, each.variant, language, each.metric.name),
                 base=one.base,
@@ -147,12 +154,13 @@ def _compared(
                 p_adjusted=one.p_drop,
                 n=one.n,
                 detectable=one.detectable,
-                verdict=_verdict(one, same=same, scale=each.metric.scale, settings=settings),
+                verdict=verdict,
                 p_bh=next(p_bh),
                 gated=contrast.gated,
+                proven=contrast.gated and (within or verdict in ("improvement", "same answers")),
                 clusters=one.clusters,
                 discordant=one.discordant,
-                scale=each.metric.scale,
+                scale=scale,
                 signature=each.signature,
             )
 
@@ -177,26 +185,20 @@ def contrasts(pairs: Sequence[Pairs], gated: Sequence[bool]) -> list[Contrast]:
     return found
 
 
-def _verdict(one: Difference, *, same: bool, scale: float, settings: Settings) -> str:
+def _verdict(one: Difference, *, same: bool, within: bool, alpha: float) -> str:
     from towereval.paired import fewest_discordant
 
     if one.p_drop is None or one.p_gain is None:
         return "not gated"
-    within = one.floor is not None and one.floor > -settings.margin * scale
-    if one.p_drop <= settings.alpha:
+    if one.p_drop <= alpha:
         return "drop within the margin" if within else "regression"
-    if one.p_gain <= settings.alpha:
+    if one.p_gain <= alpha:
         return "improvement"
     if same:
         return "same answers"
-    if within:
-        return "not worse"
-    if one.discordant < fewest_discordant(settings.alpha):
+    if one.discordant < fewest_discordant(alpha):
         return f"cannot fail: {one.discordant} discordant"
-    return "unproven"
-
-
-PROVEN = ("not worse", "same answers", "improvement", "drop within the margin")
+    return "not worse" if within else "unproven"
 
 
 def decide(
@@ -214,7 +216,7 @@ def decide(
     wholes = [
         each for each in gated if each.language == MEAN or (each.task, each.metric) not in means
     ]
-    open_ = [each for each in wholes if each.verdict not in PROVEN]
+    open_ = [each for each in wholes if not each.proven]
     reasons = (*lacking, *map(_why_open, open_))
     return (Verdict.INCONCLUSIVE if reasons else Verdict.PASS), reasons
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -61,24 +61,25 @@ class Measured:
     tasks: Mapping[str, MeasuredTask]
 
 
-def read(path: Path) -> Measured:
-    """Raises `UsageError` where there is no run, `StoreError` for one that cannot be trusted."""
+def read(path: Path, metrics: Collection[str] = ()) -> Measured:
+    """Raises `UsageError` where there is no run, `StoreError` for one that cannot be trusted.
+
+    That is also one in which a metric failed that is to be judged by: one of `metrics`, or a task's
+    first where none of them is its own.
+    """
     if path.is_file():
         return _read_baseline(path)
     if not (path / "manifest.json").is_file():
         raise UsageError(f"{path}: no run (a folder with a manifest.json) and no baseline file")
     if not (path / "run.sqlite").is_file():
         raise StoreError(f"{path}: the run has lost its run.sqlite, nothing can be compared")
-    run = read_run(path)
-    with Store(path) as store:
+    with Store(path, reading=True) as store:
+        run = read_run(path)
         if missing := store.count_unanswered():
             why = "".join(f"; {count}x {reason}" for reason, count in store.failures(3))
             raise StoreError(f"{path}: {missing} requests have no answer: resume the run{why}")
-        if failures := store.failures(3):
-            why = "; ".join(f"{count}x {reason}" for reason, count in failures)
-            raise StoreError(f"{path}: scores are missing because their metric failed: {why}")
         split, asked = _asked(run)
-        tasks = {name: _task(path, store, run, name, told) for name, told in asked.items()}
+        tasks = {name: _task(path, store, run, name, told, metrics) for name, told in asked.items()}
     return Measured(run.model, run.run_id, split, tasks)
 
 
@@ -93,6 +94,16 @@ def _asked(run: Run) -> tuple[str, dict[str, tuple[str, int]]]:
     except (KeyError, TypeError, ValueError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise StoreError(f"{run.folder}/manifest.json does not name its tasks: {reason}") from error
+
+
+def _digests(run: Run, task: str) -> dict[str, str]:
+    """Of what each language was asked; "" where the run does not say."""
+    found: Any = run.manifest
+    for name in ("data", task, "digests"):
+        found = found.get(name, {})
+        if not isinstance(found, dict):
+            raise StoreError(f"{run.folder}/manifest.json: {name} is no object: {found!r:.60}")
+    return {str(language): str(value) for language, value in found.items()}
 
 
 def write_baseline(run: Path, file: Path) -> None:
@@ -137,18 +148,27 @@ def _read_baseline(file: Path) -> Measured:
             raise StoreError(f"{file}: another schema than {SCHEMA}: write it again")
         if told != digest({"schema": SCHEMA, **content}):
             raise StoreError(f"{file}: edited after it was written: write it again from its run")
-        return Measured(
-            **{**content, "tasks": {k: _load_task(v) for k, v in content["tasks"].items()}}
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        named = {name: _text(content[name]) for name in ("model", "run_id", "split")}
+        tasks = {name: _load_task(task) for name, task in content["tasks"].items()}
+        return Measured(**{**content, **named, "tasks": tasks})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise UsageError(f"{file}: neither a run's folder nor a baseline: {reason}") from error
 
 
 def _load_task(content: dict[str, Any]) -> MeasuredTask:
-    return MeasuredTask(
-        **{**content, "languages": {k: _load_part(v) for k, v in content["languages"].items()}}
-    )
+    languages = {k: _load_part(v) for k, v in content["languages"].items()}
+    signatures = {k: _text(v) for k, v in content["signatures"].items()}
+    if type(content["version"]) is not int:
+        raise ValueError(f"version is {content['version']!r:.60}")
+    _text(content["variant"])
+    return MeasuredTask(**{**content, "signatures": signatures, "languages": languages})
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r:.60} is no text")
+    return value
 
 
 def _load_part(content: dict[str, Any]) -> Part:
@@ -157,6 +177,10 @@ def _load_part(content: dict[str, Any]) -> Part:
         for metric, column in content["statistics"].items()
     }
     listed = {name: tuple(map(str, content[name])) for name in ("samples", "clusters")}
+    if len(set(listed["samples"])) < len(listed["samples"]):
+        raise ValueError("two samples have one id")
+    for name in ("data", "answers"):
+        _text(content[name])
     columns = [*listed.values(), *statistics.values()]
     if len({len(column) for column in columns}) > 1:
         raise ValueError("not every sample has a cluster and statistics")
@@ -172,14 +196,22 @@ def _number(value: Any) -> float:
     return float(value)
 
 
-def _task(path: Path, store: Store, run: Run, name: str, asked: tuple[str, int]) -> MeasuredTask:
+def _task(
+    path: Path,
+    store: Store,
+    run: Run,
+    name: str,
+    asked: tuple[str, int],
+    metrics: Collection[str],
+) -> MeasuredTask:
     rows = [row for row in run.rows if row.task == name and not row.group]
     for row in rows:
         if (row.variant, row.task_version) != asked:
             raise StoreError(f"{path}: results.json and manifest.json name other {name}s: {_REDO}")
     task = plugins.load_task(f"{name}@{asked[0]}")
     signatures = {row.metric: row.signature for row in rows if row.n}
-    parts = _parts(store, task, run)
+    judged_by = {each.name for each in task.metrics}.intersection(metrics)
+    parts = _parts(store, task, run, judged_by or {task.metrics[0].name})
     _check(path, task, rows, parts)
     return MeasuredTask(*asked, signatures, parts)
 
@@ -187,11 +219,14 @@ def _task(path: Path, store: Store, run: Run, name: str, asked: tuple[str, int])
 _REDO = "edited by hand, or not by this towereval; towereval score writes them again"
 
 
-def _parts(store: Store, task: Task, run: Run) -> dict[str, Part]:
+def _parts(store: Store, task: Task, run: Run, judged_by: Collection[str]) -> dict[str, Part]:
     clusters: dict[str, dict[str, str]] = {}
     columns: dict[str, dict[str, dict[str, Statistics]]] = {}
     for metric in task.metrics:
         for one in store.scores(task.name, metric.name):
+            if one.failed and metric.name in judged_by:
+                what = f"{task.name} has no {metric.name} of every sample, it failed"
+                raise StoreError(f"{run.folder}: {what}: {one.unscored}")
             # Ids repeat in other languages, where they are other samples.
             cluster = one.cluster or f"{one.language}/{one.sample_id}"
             clusters.setdefault(one.language, {})[one.sample_id] = cluster
@@ -201,7 +236,7 @@ def _parts(store: Store, task: Task, run: Run) -> dict[str, Part]:
     for language, sample_id, text, logprob in store.answer_texts(task.name):
         if language in answers:
             answers[language].update(json.dumps([sample_id, text, logprob]).encode())
-    digests = run.manifest.get("data", {}).get(task.name, {}).get("digests", {})
+    digests = _digests(run, task.name)
     return {
         language: Part(
             digests.get(language, ""),
@@ -221,7 +256,12 @@ def _check(path: Path, task: Task, rows: list[Result], parts: Mapping[str, Part]
     """Whether results.json says what the samples say. Raises `StoreError`."""
     for metric in task.metrics:
         told = {row.language: (row.n, row.value) for row in rows if row.metric == metric.name}
-        for language, n, value in _values(metric, parts):
+        try:
+            values = list(_values(metric, parts))
+        except (ValueError, ArithmeticError, LookupError) as error:
+            what = f"{task.name} {metric.name}: run.sqlite has statistics of another shape"
+            raise StoreError(f"{path}: {what} ({error}): score the run again") from error
+        for language, n, value in values:
             said = told.pop(language, (0, None))
             same = said[0] == n and (
                 value is said[1]

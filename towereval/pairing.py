@@ -23,7 +23,8 @@ class Samples:
 class Pairs:
     """One metric of one task in the languages that both runs have.
 
-    `same_answers` are the languages in which all raw answers are equal.
+    `same_answers` are the languages in which all raw answers are equal, and so are all scores: a
+    judge may have given the same answer two.
     """
 
     task: str
@@ -36,7 +37,10 @@ class Pairs:
 
 @dataclass(frozen=True, slots=True)
 class Paired:
-    """`lacking` is what base has and the candidate has not, `notices` what else is not compared."""
+    """`lacking` is what base has to be judged by and the candidate has not.
+
+    `notices` say what else is not compared.
+    """
 
     pairs: tuple[Pairs, ...]
     lacking: tuple[str, ...]
@@ -104,9 +108,12 @@ def _pairs(
         notices.append(f"{name}: neither run has a score")
     for metric in metrics:
         have = [metric.name in task.signatures for task in (old, new)]
+        # What decides nothing leaves nothing open.
+        missed = lacking if metric.name in needed else notices
         if all(have):
-            found = _pair(name, metric, old, new, lacking)
+            found = _pair(name, metric, old, new, missed, notices)
             if found.languages:
+                _check_shapes(found)
                 yield found
         elif have[0] and metric.name in needed:
             lacking.append(f"the candidate has no {metric.name} of {name}")
@@ -116,37 +123,73 @@ def _pairs(
 
 
 def _pair(
-    name: str, metric: Metric, old: MeasuredTask, new: MeasuredTask, lacking: list[str]
+    name: str,
+    metric: Metric,
+    old: MeasuredTask,
+    new: MeasuredTask,
+    missed: list[str],
+    notices: list[str],
 ) -> Pairs:
     languages, same = {}, set()
     for language, part in old.languages.items():
         other = new.languages.get(language)
         if other is None:
             continue
-        samples, lost = _samples(metric.name, part, other)
+        samples, lost, gained = _samples(metric.name, part, other)
+        what = f"{name} {metric.name} in {language}"
         if lost:
-            what = f"{name} {metric.name} in {language}"
-            lacking.append(f"the candidate has no score for {lost} samples of {what}")
+            asked = len(set(other.samples).intersection(lost))
+            why = f"{len(lost) - asked} not asked, {asked} without a score"
+            all_ = len(lost) + len(samples.clusters)
+            missed.append(f"the candidate lacks {len(lost)} of {all_} samples of {what}: {why}")
+        if gained:
+            all_ = gained + len(samples.clusters)
+            notices.append(f"base lacks {gained} of the candidate's {all_} samples of {what}")
         if samples.clusters:
             languages[language] = samples
-        if part.answers == other.answers and part.samples == other.samples:
+        same_asked = part.answers == other.answers and part.samples == other.samples
+        if same_asked and samples.base == samples.candidate:
             same.add(language)
     signature = old.signatures[metric.name]
     return Pairs(name, old.variant, metric, signature, languages, frozenset(same))
 
 
-def _samples(metric: str, part: Part, other: Part) -> tuple[Samples, int]:
-    """What both have scored, in base's order and clusters; how many base alone has."""
+def _samples(metric: str, part: Part, other: Part) -> tuple[Samples, list[str], int]:
+    """What both have scored, in base's order and clusters; what base alone has, and how many not.
+
+    A metric that is not meant for a sample has no score of it to miss.
+    """
     theirs = dict(zip(other.samples, other.statistics.get(metric, ()), strict=False))
     rows = zip(part.samples, part.clusters, part.statistics.get(metric, ()), strict=False)
-    clusters, before, after, lost = [], [], [], 0
+    clusters, before, after = [], [], []
+    lost: list[str] = []
     for sample, cluster, values in rows:
         if not values:
             continue
-        if found := theirs.get(sample):
+        if found := theirs.pop(sample, None):
             clusters.append(cluster)
             before.append(values)
             after.append(found)
         else:
-            lost += 1
-    return Samples(tuple(clusters), tuple(before), tuple(after)), lost
+            lost.append(sample)
+    gained = sum(bool(values) for values in theirs.values())
+    return Samples(tuple(clusters), tuple(before), tuple(after)), lost, gained
+
+
+def _check_shapes(pairs: Pairs) -> None:
+    """Raises `UsageError` for statistics that the metric cannot have written."""
+    import numpy as np
+
+    from towereval.influence import values_of
+
+    what = f"{pairs.task} {pairs.metric.name}"
+    runs = [run for each in pairs.languages.values() for run in (each.base, each.candidate)]
+    if len(lengths := {len(values) for run in runs for values in run}) > 1:
+        counts = " and ".join(map(str, sorted(lengths)))
+        raise UsageError(f"{what}: samples have {counts} statistics, one of the two is no {what}")
+    for run in runs:
+        total_1K = np.asarray(run, np.float64).sum(0, keepdims=True)
+        try:
+            values_of(pairs.metric, total_1K, np.array([float(len(run))]))
+        except (ValueError, ArithmeticError, LookupError) as error:
+            raise UsageError(f"{what}: statistics that it cannot have written: {error}") from error

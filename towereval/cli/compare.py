@@ -46,7 +46,8 @@ def compare(
 
     settings = Settings(alpha, margin, options.names(metrics))
     try:
-        report = compare_runs(read(base), read(candidate), settings)
+        old, new = (read(path, settings.metrics) for path in (base, candidate))
+        report = compare_runs(old, new, settings)
     except TowerevalError as error:
         if format is Format.GITHUB:
             print(verdicts.annotation("error", "towereval", str(error)))
