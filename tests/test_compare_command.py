@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.test_cli import error_line, towereval
+from tests.test_cli import MAIN, error_line, surroundings, towereval
 from tests.test_measured import finished
 from tests.test_replay import right
 from towereval.store import Store
@@ -73,6 +76,55 @@ def test_a_run_that_is_being_written_is_not_judged(runs: dict[str, Path], tmp_pa
     with Store(run):
         done = towereval("compare", runs["good"], run, cwd=tmp_path)
     assert "in use by" in error_line(done, 4)
+
+
+# A task of one's own whose metric is broken.
+BROKEN = """
+class Broken:
+    name, signature, scale, mean = "accuracy", "broken", 1.0, True
+
+    def corpus(self, total, count):
+        raise AttributeError("two\\nlines")
+
+
+class Mine:
+    name, variant, version = "ocrbench", "official", 1
+    languages, metrics, needs = ("en",), (Broken(),), frozenset({"generate"})
+
+
+variants = (Mine(),)
+"""
+
+
+def test_only_a_regression_has_status_1(runs: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "own" / "tasks").mkdir(parents=True)
+    (tmp_path / "own" / "tasks" / "ocrbench.py").write_text(BROKEN)
+    words = ("compare", runs["good"], runs["good"])
+    own = {"TOWEREVAL_PATH": str(tmp_path / "own")}
+    line = error_line(towereval(*words, cwd=tmp_path, **own), 4)
+    assert line.startswith("error: AttributeError: two lines (not foreseen; TOWEREVAL_TRACEBACK=1")
+    traced = towereval(*words, cwd=tmp_path, TOWEREVAL_TRACEBACK="1", **own)
+    assert traced.returncode == 4
+    assert "in corpus" in traced.stderr
+    assert traced.stderr.startswith("Traceback")
+
+
+def test_a_report_that_nobody_reads_to_its_end_is_no_regression(
+    runs: dict[str, Path], tmp_path: Path
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    words = ["compare", runs["good"], runs["good"], "--format", "json"]
+    done = subprocess.run(
+        [sys.executable, "-u", "-c", MAIN, *map(str, words)],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        cwd=tmp_path,
+        env=surroundings(),
+        timeout=60,
+    )
+    os.close(writer)
+    assert done.returncode == 4
 
 
 def test_every_format_says_the_same(runs: dict[str, Path], tmp_path: Path) -> None:

@@ -1,11 +1,14 @@
 """`towereval`: puts the commands together and turns errors into one line and an exit status.
 
-Exit status: 0 done, 2 a wrong request, 4 something failed, 130 stopped by the user.
+Exit status: 0 done, 2 a wrong request, 4 something failed, 130 stopped by the user. 1 is a
+regression that `compare` found and nothing else.
 """
 
 from __future__ import annotations
 
+import os
 import sys
+import traceback
 
 import typer
 
@@ -54,15 +57,23 @@ def main() -> None:
     try:
         app()
     except UsageError as error:
-        _fail(error, 2)
+        _fail(str(error), 2)
     except TowerevalError as error:
-        _fail(error, 4)
+        _fail(str(error), 4)
     except SystemExit as stop:
         if stop.code == 130:  # what typer makes of Ctrl-C
             print("stopped; the same command goes on from here", file=sys.stderr)
+        elif stop.code == 1 and not isinstance(stop.__context__, typer.Exit):
+            # What typer makes of a closed pipe, or of an input that ended.
+            sys.exit(4)
         raise
+    except Exception as error:  # noqa: BLE001 the command's border: else Python would exit with 1
+        if os.environ.get("TOWEREVAL_TRACEBACK"):
+            traceback.print_exc()
+        hint = "not foreseen; TOWEREVAL_TRACEBACK=1 shows where"
+        _fail(f"{type(error).__name__}: {error} ({hint})", 4)
 
 
-def _fail(error: TowerevalError, status: int) -> None:
-    print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+def _fail(message: str, status: int) -> None:
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
     sys.exit(status)
