@@ -404,7 +404,8 @@ def test_a_file_of_options_is_refused_in_one_line(tmp_path: Path) -> None:
 
 
 def test_the_file_may_hold_every_option_of_the_command(tmp_path: Path) -> None:
-    assert set(OPTIONS) == {name.replace("-", "_") for name in RUN_OPTIONS} - {"help", "config"}
+    files = {"help", "config", "from_manifest"}
+    assert set(OPTIONS) == {name.replace("-", "_") for name in RUN_OPTIONS} - files
     (tmp_path / "data.toml").write_text('data = "a=x,b=y"\nengine_args = ["k=1", "l=m"]')
     found = options.from_file(tmp_path / "data.toml", OPTIONS)
     assert found == {"data": "a=x,b=y", "engine_args": ["k=1", "l=m"]}
@@ -495,6 +496,10 @@ RUN_OPTIONS = (
         "replicas",
         "tensor-parallel",
         "verify-determinism",
+        "retries",
+        "max-failed",
+        "locked",
+        "from-manifest",
         "dry-run",
     ),
     *("config", "help"),

@@ -485,6 +485,7 @@ def test_the_manifest_holds_all_that_repeats_the_run(
         "platform",
         "processor",
         "batch_invariant",
+        "code",
         "cores",
         "gpus",
         "packages",

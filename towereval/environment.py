@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 from importlib import metadata
 from pathlib import Path
 
@@ -22,8 +23,21 @@ def describe() -> dict[str, object]:
         "cores": os.cpu_count(),
         "gpus": _gpus(),
         "batch_invariant": os.environ.get("VLLM_BATCH_INVARIANT", "0") not in ("", "0"),
+        "code": _commit(Path(__file__).parents[1]),
         "packages": {name: version for name in PACKAGES if (version := _version(name))},
     }
+
+
+def _commit(folder: Path) -> str:
+    """Of the checkout that runs, "-dirty" where it was changed; "" for an installed package."""
+    if not (folder / ".git").exists():
+        return ""
+    words = ("git", "--no-optional-locks", "-C", str(folder), "describe", "--always", "--dirty")
+    try:
+        done = subprocess.run((*words, "--abbrev=40"), capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip()
 
 
 def _processor() -> str:

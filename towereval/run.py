@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from towereval import __version__, engines, languages, plugins
+from towereval import __version__, engines, languages, lock, plugins
 from towereval.data.folder import FolderSource
 from towereval.data.hub import HubSource
 from towereval.determinism import ask_again
@@ -38,7 +38,10 @@ SAMPLES = Path(__file__).parent / "data" / "samples"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one `towereval run` is asked to do."""
+    """What one `towereval run` is asked to do.
+
+    `locked`: data and model must be those of the manifest `like`, or else of this run's last start.
+    """
 
     model: str
     tasks: tuple[str, ...]
@@ -53,16 +56,22 @@ class Plan:
     seed: int = 0
     predict_only: bool = False
     verify_determinism: int = 0
+    retries: int = 0
+    locked: bool = False
+    like: Mapping[str, Any] = field(default_factory=dict)
     judge: JudgePlan = field(default_factory=JudgePlan)
     checkpoints: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
+    """`lost`: by task, how many of how many samples have a failed request or scoring."""
+
     folder: Path
     results: tuple[Result, ...]
     asked: int
     failures: tuple[tuple[str, int], ...]
+    lost: tuple[tuple[str, int, int], ...] = ()
     performance: Performance = field(default_factory=Performance)
 
 
@@ -92,10 +101,14 @@ def run(plan: Plan, listener: Listener | None = None) -> Outcome:
     settled = settle(plan)
     tasks, subject, sources = settled.tasks, settled.subject, settled.sources
     folder = settled.folder
+    if plan.locked:
+        plan = replace(plan, like=plan.like or _last_start(folder))
+        lock.check_respondent(plan.like, settled.manifest)
     with Store(folder) as store:
-        # What an earlier `score` was told of judges and checkpoints still holds.
+        # What an earlier `score` was told of judges and checkpoints still holds, and so do the
+        # data that are in the store until they are replaced.
         earlier = store.earlier_manifest()
-        told = {k: v for k, v in earlier.items() if k in ("judge", "checkpoints")}
+        told = {k: v for k, v in earlier.items() if k in ("judge", "checkpoints", "data")}
         manifest = {**settled.manifest, "run_id": folder.name, **told}
         store.write_manifest(manifest)
         digests = collect(store, plan, tasks, sources, subject.respondent, listener)
@@ -122,7 +135,8 @@ def run(plan: Plan, listener: Listener | None = None) -> Outcome:
             results, performance = publish(
                 store, tasks, subject.clean, listener, scoring, performance
             )
-        return Outcome(folder, results, count, tuple(store.failures()), performance)
+        failures, lost = tuple(store.failures()), tuple(store.lost_samples())
+        return Outcome(folder, results, count, failures, lost, performance)
 
 
 def rescore(
@@ -149,7 +163,7 @@ def rescore(
     with Store(folder) as store:
         performance = read_performance(folder)
         results, _ = publish(store, tasks, clean, listener or Silence(), scoring, performance)
-        return Outcome(folder, results, 0, tuple(store.failures()))
+        return Outcome(folder, results, 0, tuple(store.failures()), tuple(store.lost_samples()))
 
 
 def chosen_tasks(plan: Plan) -> list[Task]:
@@ -213,13 +227,18 @@ def collect(
                 yield task.name, sample, requests
             if not hashes[task.name]:
                 raise DataError(f"{task.name}: the data have no sample to ask about")
+            if plan.locked:  # before anything is replaced
+                about = _origin(plan, task.name, sources[task.name])
+                about["digests"] = _digests(hashes[task.name])
+                lock.check_data(plan.like, task.name, about)
 
     listener.stage("reading samples", None)
     store.replace_samples(rows())
-    return {
-        name: {language: value.hexdigest()[:16] for language, value in found.items()}
-        for name, found in hashes.items()
-    }
+    return {name: _digests(found) for name, found in hashes.items()}
+
+
+def _digests(found: Mapping[str, Any]) -> dict[str, str]:
+    return {language: value.hexdigest()[:16] for language, value in found.items()}
 
 
 def respond(store: Store, plan: Plan, subject: Subject, listener: Listener) -> Performance:
@@ -233,14 +252,18 @@ def respond(store: Store, plan: Plan, subject: Subject, listener: Listener) -> P
         engine = engines.start(subject.kind, subject.model, plan.engine_args, plan.seed)
     with closing(engine):
         listener.stage("asking", missing)
-        # Closing commits what came last, also when the stream is broken off.
-        with (
-            watch.timing("asking"),
-            closing(engine.run(store.unanswered())) as answers,
-            closing(store.add_responses(answers)) as stored,
-        ):
-            for _ in stored:
-                listener.advance()
+        for attempt in range(1 + plan.retries):
+            left = store.count_unanswered() if attempt else missing
+            if attempt and left:
+                listener.stage(f"asking what failed, {attempt}. retry", left)
+            # Closing commits what came last, also when the stream is broken off.
+            with (
+                watch.timing("asking"),
+                closing(engine.run(store.unanswered())) as answers,
+                closing(store.add_responses(answers)) as stored,
+            ):
+                for _ in stored:
+                    listener.advance()
         spent = watch.seconds
         speed = Speed(missing, spent["starting"], spent["asking"], 0.0, engine.usage)
         repetition = None
@@ -329,6 +352,7 @@ def _manifest(plan: Plan, tasks: Sequence[Task], subject: Subject) -> dict[str, 
         "seed": plan.seed,
         "tasks": [described(task) for task in tasks],
         "engine": subject.kind.name,
+        "command": _command(plan),
         "respondent": dict(subject.description),
         "respondent_digest": subject.respondent,
         "towereval": __version__,
@@ -345,6 +369,31 @@ def described(task: Task) -> dict[str, Any]:
         "version": task.version,
         "metrics": [metric.signature for metric in task.metrics],
     }
+
+
+def _command(plan: Plan) -> dict[str, Any]:
+    """The options that make this plan again, as `towereval run --from-manifest` reads them."""
+    return {
+        "model": plan.model,
+        "tasks": list(plan.tasks),
+        "languages": list(plan.languages),
+        "limit": plan.limit or 0,
+        "split": plan.split,
+        "engine": plan.engine,
+        "engine_args": dict(plan.engine_args),
+        "data": {name: str(path.resolve()) for name, path in plan.data.items()},
+        "seed": plan.seed,
+        "judge": plan.judge.model,
+        "judge_engine": plan.judge.engine,
+        "judge_engine_args": dict(plan.judge.engine_args),
+        "checkpoint": dict(plan.checkpoints),
+    }
+
+
+def _last_start(folder: Path) -> dict[str, Any]:
+    if not (folder / "manifest.json").exists():
+        raise UsageError(f"--locked: {folder} has no earlier start; name one by --from-manifest")
+    return read_manifest(folder)
 
 
 def _folder(plan: Plan, manifest: Mapping[str, Any]) -> Path:

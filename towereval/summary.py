@@ -136,15 +136,30 @@ def _group_rows(metric: Metric, cells: Mapping[str, _Cell], blank: Result) -> It
             yield replace(row, note=f"unscored: {cell.reason}")
             continue
         remarks = [f"{count} {remark}" for remark, count in cell.remarks.items()]
-        yield _with(row, found, remarks)
+        yield _with(row, found, [*_as_wrong(metric, [(found, cell)]), *remarks])
     # A mean over fewer languages than were asked about would look like the mean over all of them.
     if macro is not None and len(scored) == len(cells) and not blank.group:
         yield replace(
-            _with(replace(blank, language="*"), macro),
+            _with(
+                replace(blank, language="*"),
+                macro,
+                _as_wrong(metric, [(estimates[language], cells[language]) for language in cells]),
+            ),
             n_failed=sum(cell.failed for cell in cells.values()),
             n_unscored=sum(cell.unscored for cell in cells.values()),
             languages=tuple(cells),
         )
+
+
+def _as_wrong(metric: Metric, found: Sequence[tuple[Estimate, _Cell]]) -> list[str]:
+    """What the mean would be if each failed sample had scored zero.
+
+    Not for a metric that is more than a mean: what an answer would have added is not known.
+    """
+    if not metric.mean or not any(cell.failed for _, cell in found):
+        return []
+    values = [one.value * one.n / (one.n + cell.failed) for one, cell in found]
+    return [f"{sum(values) / len(values):.3f} with the failed as wrong"]
 
 
 def _with(row: Result, found: Estimate, remarks: Sequence[str] = ()) -> Result:

@@ -10,11 +10,15 @@ import warnings
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
 from towereval.types import Result
+
+if TYPE_CHECKING:
+    from towereval.run import Outcome
 
 
 class Progress:
@@ -87,6 +91,10 @@ def show_results(results: Sequence[Result]) -> None:
             )
         table.add_section()
     print_table(table)
+    for row in whole:
+        if row.n_failed and row.value is not None and row.note:
+            named = "macro mean" if row.language == "*" else row.language
+            print(f"{row.task} {row.metric} {named}: {row.n_failed} failed; {row.note}")
     reasons = {(r.task, r.metric, r.note) for r in whole if r.value is None and r.note}
     for task, metric, reason in sorted(reasons):
         print(f"{task} {metric} is {reason}")
@@ -125,6 +133,13 @@ def write_report(folder: Path) -> None:
         publish.write_report(folder)
     except Exception as error:  # noqa: BLE001 the run itself is done and told
         print(f"note: no report.html: {type(error).__name__}: {error}", file=sys.stderr)
+
+
+def exit_status(outcome: Outcome, most_failed: float) -> int:
+    """4 where a task lost more than that share of its samples, or all of a language's."""
+    too_many = any(lost > most_failed * samples for _, samples, lost in outcome.lost)
+    silent = any(row.n_failed and row.value is None for row in outcome.results)
+    return 4 if too_many or silent else 0
 
 
 def show_failures(failures: Iterable[tuple[str, int]]) -> None:

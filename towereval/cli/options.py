@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -32,6 +33,18 @@ def pairs(texts: Iterable[str], option: str) -> dict[str, str]:
 def values(texts: Iterable[str], option: str) -> dict[str, Any]:
     """Pairs whose values are JSON where they can be (`4`, `true`, `{"a": 1}`), else text."""
     return {key: _value(value) for key, value in pairs(texts, option).items()}
+
+
+def share(text: str, option: str) -> float:
+    """`1%` or `0.01` -> 0.01."""
+    number, percent = text.strip().removesuffix("%"), text.strip().endswith("%")
+    try:
+        found = float(number) / (100 if percent else 1)
+    except ValueError:
+        found = math.nan
+    if not 0 <= found <= 1:
+        raise UsageError(f"{option} is a share such as 1% or 0.01, not {text!r}")
+    return found
 
 
 def from_file(file: Path, forms: Mapping[str, tuple[type, ...]]) -> dict[str, Any]:

@@ -36,6 +36,9 @@ OPTIONS: dict[str, tuple[type, ...]] = {
     "replicas": (int,),
     "tensor_parallel": (int,),
     "verify_determinism": (int,),
+    "retries": (int,),
+    "max_failed": (str, int, float),
+    "locked": (bool,),
     "dry_run": (bool,),
 }
 
@@ -66,23 +69,36 @@ def run(
     replicas: Annotated[int, typer.Option(help="Engines side by side, with ray.")] = 0,
     tensor_parallel: Annotated[int, typer.Option(help="GPUs of one engine.")] = 0,
     verify_determinism: Annotated[int, typer.Option(help="Ask so many again, and compare.")] = 0,
+    retries: Annotated[int, typer.Option(help="Ask what failed so many times again.")] = 0,
+    max_failed: Annotated[
+        str, typer.Option(help="The share of a task's samples that may fail, as 1%.")
+    ] = "0",
+    locked: Annotated[bool, typer.Option("--locked", help="Refuse other data or model.")] = False,
+    from_manifest: Annotated[Path | None, typer.Option(help="Repeat the run of this file.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, and ask nothing.")] = False,
     config: Annotated[Path | None, typer.Option(help="These options in a TOML file.")] = None,
 ) -> None:
     """Score a model on benchmarks; the same command again asks only what is missing."""
     given = dict(context.params)
     given.pop("config")
+    in_file: dict[str, Any] = {"like": {}}
+    if given.pop("from_manifest") is not None and from_manifest is not None:
+        in_file = repeated(from_manifest)
     if config is not None:
-        in_file = options.from_file(config, OPTIONS)
-        typed = {k for k in given if str(context.get_parameter_source(k)).endswith("COMMANDLINE")}
-        given |= {key: value for key, value in in_file.items() if key not in typed}
+        in_file |= options.from_file(config, OPTIONS)
+    typed = {k for k in given if str(context.get_parameter_source(k)).endswith("COMMANDLINE")}
+    given |= {key: value for key, value in in_file.items() if key not in typed}
     raise typer.Exit(start(given))
 
 
 def start(given: dict[str, Any]) -> int:
     """Run a plan made of option values; the exit status."""
+    most_failed = options.share(str(given["max_failed"]), "--max-failed")
+    if given["retries"] < 0:
+        raise UsageError(f"--retries is a number of times, not {given['retries']}")
     from towereval.cli.console import (
         Progress,
+        exit_status,
         quiet_libraries,
         show_failures,
         show_results,
@@ -118,7 +134,7 @@ def start(given: dict[str, Any]) -> int:
         if outcome.results
         else outcome.folder
     )
-    return 4 if outcome.failures else 0
+    return exit_status(outcome, most_failed)
 
 
 def _plan(given: dict[str, Any]) -> Plan:
@@ -146,6 +162,9 @@ def _plan(given: dict[str, Any]) -> Plan:
         seed=given["seed"],
         predict_only=given["predict_only"],
         verify_determinism=given["verify_determinism"],
+        retries=given["retries"],
+        locked=given["locked"],
+        like=given["like"],
         judge=JudgePlan(
             given["judge"],
             given["judge_engine"],
@@ -153,6 +172,19 @@ def _plan(given: dict[str, Any]) -> Plan:
         ),
         checkpoints=_table(given["checkpoint"], "--checkpoint", options.pairs),
     )
+
+
+def repeated(file: Path) -> dict[str, Any]:
+    """The options of the run whose manifest this is, and the manifest itself as `like`."""
+    from towereval.store import read_manifest
+
+    if file.name != "manifest.json":
+        raise UsageError(f"--from-manifest wants a run's manifest.json, not {file}")
+    manifest = read_manifest(file.parent)
+    command = manifest.get("command")
+    if not isinstance(command, dict):
+        raise UsageError(f"--from-manifest {file}: it does not say how the run was asked for")
+    return {**{key: command[key] for key in command if key in OPTIONS}, "like": manifest}
 
 
 def _engine_args(given: dict[str, Any]) -> dict[str, Any]:

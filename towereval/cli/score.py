@@ -18,10 +18,14 @@ def score(
     judge_engine: Annotated[str, typer.Option(help="The judge's engine.")] = "vllm",
     judge_engine_args: Annotated[list[str] | None, typer.Option(help="For it, as k=v,..")] = None,
     checkpoint: Annotated[list[str] | None, typer.Option(help="A metric's, as NAME=PATH.")] = None,
+    max_failed: Annotated[
+        str, typer.Option(help="The share of a task's samples that may fail, as 1%.")
+    ] = "0",
 ) -> None:
     """Score a run's stored responses again; only a judge needs an engine."""
     from towereval.cli.console import (
         Progress,
+        exit_status,
         quiet_libraries,
         show_failures,
         show_results,
@@ -31,6 +35,7 @@ def score(
     from towereval.judging import JudgePlan
     from towereval.run import rescore
 
+    most_failed = options.share(max_failed, "--max-failed")
     engine_args = options.values(judge_engine_args or (), "--judge-engine-args")
     scoring = Scoring(
         options.names(metrics),
@@ -44,4 +49,4 @@ def score(
     show_results(outcome.results)
     show_failures(outcome.failures)
     write_report(outcome.folder)
-    raise typer.Exit(4 if outcome.failures else 0)
+    raise typer.Exit(exit_status(outcome, most_failed))
