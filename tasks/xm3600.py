@@ -17,6 +17,7 @@ from typing import ClassVar
 from towereval.data.columns import text, texts
 from towereval.languages import LANGUAGES
 from towereval.metrics.coco import CaptionChrf, Cider, RougeL
+from towereval.metrics.fidelity import LanguageFidelity
 from towereval.types import Dataset, Decoding, Message, Metric, Request, Sample, Source, Text
 
 REPO = "floschne/xm3600"
@@ -32,7 +33,12 @@ class Xm3600:
     name: ClassVar[str] = "xm3600"
     version: ClassVar[int] = 1
     languages: ClassVar[tuple[str, ...]] = tuple(CODES.split())
-    metrics: ClassVar[tuple[Metric, ...]] = (Cider(), RougeL(), CaptionChrf())
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        Cider(),
+        RougeL(),
+        CaptionChrf(),
+        LanguageFidelity(),
+    )
     needs: ClassVar[frozenset[str]] = frozenset({"generate"})
 
     def samples(self, source: Source, languages: Sequence[str]) -> Iterator[Sample]:

@@ -17,6 +17,7 @@ from towereval.run import SAMPLES, Plan, Silence, collect
 from towereval.store import Store
 from towereval.types import Request, Sample, Task, Text
 
+COCO = ["cider", "rouge_l", "chrf"]
 SMPQA = ["accuracy", "relaxed_accuracy", "character_accuracy", "yes_rate"]
 # Task@variant, the default variant first: version, number of languages, metrics, needs.
 TASKS = {
@@ -32,7 +33,7 @@ TASKS = {
     "smpqa@towereval": (1, len(LANGUAGES) - 1, SMPQA, {"generate"}),
     "textvqa@validation": (1, 1, ["vqa_accuracy"], {"generate"}),
     "vimul_bench@towereval": (1, 14, ["accuracy", "judge"], {"generate"}),
-    "xm3600@centurio": (1, 36, ["cider", "rouge_l", "chrf"], {"generate"}),
+    "xm3600@centurio": (1, 36, [*COCO, "language_fidelity"], {"generate"}),
 }
 # Every column that a task reads.
 COLUMNS = {

@@ -1,0 +1,203 @@
+"""Language fidelity: is the answer in the language that was asked for?
+
+After "image-induced fidelity loss" (https://arxiv.org/abs/2503.22577) and Centurio
+(https://arxiv.org/abs/2501.05122), whose definitions leave the short answers and the close pairs
+open: see docs/language_fidelity.md for what is done with them here.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar
+
+from towereval.errors import ScoringFailed, TowerevalError, Unscorable, UsageError
+from towereval.languages import LANGUAGES
+from towereval.metrics import identification
+from towereval.types import Response, Sample, SampleScorer
+
+# Fewer letters do not tell: Latin and Cyrillic ones, those of scripts that few languages share, and
+# characters that stand for syllables or words.
+LEAST_SHARED, LEAST_OWN, LEAST_DENSE = 16, 10, 5
+# How much likelier the one must be than the other; the identifier's sum to 1.
+MARGIN = 0.1
+# An answer's language shows in its beginning.
+LONGEST = 1000
+
+# ISO 15924 -> the first words of the Unicode names of its letters.
+_SCRIPTS = {
+    "Arab": ("ARABIC",),
+    "Beng": ("BENGALI",),
+    "Cyrl": ("CYRILLIC",),
+    "Deva": ("DEVANAGARI",),
+    "Ethi": ("ETHIOPIC",),
+    "Geor": ("GEORGIAN",),
+    "Grek": ("GREEK",),
+    "Hani": ("CJK",),
+    "Hans": ("CJK",),
+    "Hant": ("CJK",),
+    "Hebr": ("HEBREW",),
+    "Jpan": ("HIRAGANA", "KATAKANA", "CJK"),
+    "Khmr": ("KHMER",),
+    "Kore": ("HANGUL", "CJK"),
+    "Laoo": ("LAO",),
+    "Latn": ("LATIN",),
+    "Mymr": ("MYANMAR",),
+    "Sinh": ("SINHALA",),
+    "Taml": ("TAMIL",),
+    "Telu": ("TELUGU",),
+    "Thai": ("THAI",),
+}
+_DENSE = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL")
+_LEAST = dict.fromkeys(("LATIN", "CYRILLIC"), LEAST_SHARED) | dict.fromkeys(_DENSE, LEAST_DENSE)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`language`: what the answer was taken for. `right` None: undecided, for this `reason`."""
+
+    language: str
+    right: bool | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageFidelity:
+    """1 for an answer in the language and script asked for, 0 for another; undecided: unscored."""
+
+    name: ClassVar[str] = "language_fidelity"
+    scale: ClassVar[float] = 1.0
+    mean: ClassVar[bool] = True
+
+    @property
+    def signature(self) -> str:
+        return (
+            f"language_fidelity|identifier:{identification.identifier_name()}|script:checked"
+            f"|least:{LEAST_SHARED},{LEAST_OWN},{LEAST_DENSE}|margin:{MARGIN}|pairs:1|version:1"
+        )
+
+    def sample(self, sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
+        return self.over([(sample, responses)])(sample, responses)
+
+    def corpus(self, total: Sequence[float], count: int) -> float:
+        return total[0] / count
+
+    def over(self, answered: Iterable[tuple[Sample, Sequence[Response]]]) -> SampleScorer:
+        """All answers are identified at once: lingua then uses all cores."""
+        asked = {
+            (sample.language, sample.id): (sample.language, responses[0].text)
+            for sample, responses in answered
+        }
+        fault: Unscorable | None = None
+        try:
+            found = dict(zip(asked, verdicts(list(asked.values())), strict=True))
+        except UsageError as error:
+            fault = Unscorable(str(error))
+        except TowerevalError as error:
+            fault = ScoringFailed(str(error))
+
+        def score(sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
+            if fault is not None:
+                raise fault
+            verdict = found[sample.language, sample.id]
+            if verdict.right is None:
+                raise Unscorable(f"undecided: {verdict.reason}")
+            return (float(verdict.right),)
+
+        return score
+
+
+def verdicts(asked: Sequence[tuple[str, str]]) -> list[Verdict]:
+    """Of each requested language and answer. Raises `MissingExtra`, `UsageError`, `ModelError`."""
+    identifier = identification.find()
+    cut = [" ".join(text.split())[:LONGEST] for _, text in asked]
+    early = [
+        _without_identifier(language, text, identifier.knows(language))
+        for (language, _), text in zip(asked, cut, strict=True)
+    ]
+    texts = [text for text, verdict in zip(cut, early, strict=True) if verdict is None]
+    # Texts with lone surrogates cannot leave Python.
+    sent = [text.encode(errors="replace").decode() for text in texts]
+    found = iter(identifier.identify(sent) if sent else [])
+    return [
+        verdict or decide(language, next(found))
+        for (language, _), verdict in zip(asked, early, strict=True)
+    ]
+
+
+def decide(language: str, found: Mapping[str, float]) -> Verdict:
+    """By the probabilities of the languages that count as the requested one, and of the best other.
+
+    Where neither is clearly likelier it is undecided: a short sentence without any telltale word.
+    """
+    counted = identification.accepted(language)
+    ours = sum(found.get(code, 0.0) for code in counted)
+    others = {code: value for code, value in found.items() if code not in counted}
+    other = max(others, key=lambda code: others[code], default="")
+    theirs = others.get(other, 0.0)
+    if ours >= theirs + MARGIN:
+        return Verdict(language, True)
+    if theirs >= ours + MARGIN:
+        return Verdict(other, False)
+    return Verdict("", None, "two languages are about as likely")
+
+
+def _without_identifier(language: str, text: str, known: bool) -> Verdict | None:
+    """What length and script alone decide."""
+    letters = _letters(text)
+    if sum(count / _LEAST.get(script, LEAST_OWN) for script, count in letters.items()) < 1:
+        return Verdict("", None, "the answer is too short to tell" if text else "no answer")
+    wanted = LANGUAGES[language].script
+    ours = sum(letters[script] for script in _SCRIPTS.get(wanted, ()))
+    if 2 * ours < letters.total():
+        script = letters.most_common(1)[0][0].title()
+        return Verdict(f"{script} script", False)
+    if wanted in ("Hans", "Hant") and (other := _other_han(wanted, text)):
+        return Verdict(other, False)
+    if not known:
+        return Verdict("", None, f"the identifier does not know {LANGUAGES[language].english}")
+    return None
+
+
+def _letters(text: str) -> Counter[str]:
+    """How many letters of each script, by the first word of their Unicode names."""
+    counts: Counter[str] = Counter()
+    for character, count in Counter(text).items():
+        script = _script(character)
+        if script:
+            counts[script] += count
+    return counts
+
+
+@lru_cache(maxsize=20_000)
+def _script(character: str) -> str:
+    if not character.isalpha():
+        return ""
+    return unicodedata.name(character, "?").replace("-", " ").split()[0]
+
+
+def _other_han(wanted: str, text: str) -> str:
+    """The other Chinese, where more of the telling characters are written its way."""
+    counts = Counter(map(_han_kind, text))
+    other = "Hant" if wanted == "Hans" else "Hans"
+    return f"zh-{other}" if counts[other] > counts[wanted] else ""
+
+
+@lru_cache(maxsize=20_000)
+def _han_kind(character: str) -> str:
+    """Characters that only one of the national standards has: GB 2312 or Big5."""
+    simplified, traditional = (_encodes(character, name) for name in ("gb2312", "big5"))
+    if simplified == traditional or _script(character) != "CJK":
+        return ""
+    return "Hans" if simplified else "Hant"
+
+
+def _encodes(character: str, encoding: str) -> bool:
+    try:
+        character.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
