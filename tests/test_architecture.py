@@ -53,7 +53,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     ),
     "compare": (*NOUNS, *STATISTICS, "measured", "pairing"),
     "measured": (*FOLD, "plugins", "results"),
-    "pairing": (*NOUNS, "measured"),
+    "pairing": (*NOUNS, "influence", "measured"),
     "verdicts": (*NOUNS, "compare", "printable"),
     "published": (*NOUNS, "protocols", "results"),
     "protocols": (),
@@ -62,7 +62,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "smpqa": (*FOUNDATION, "data.media", "smpqa"),
     "plots": (*FOUNDATION, "figure_files", "printable"),
     "figure_files": (*NOUNS, "data.media", "printable"),
-    "train": (*FOUNDATION, "data", "train"),
+    "train": (*FOUNDATION, "data", "mending", "train"),
 }
 HEAVY = {
     *("torch", "torchvision", "transformers", "vllm", "datasets", "comet", "lmms_eval", "ray"),
