@@ -85,7 +85,18 @@ def log(folder: Path, name: str, *rows: str | bytes, stamp: str = STAMP) -> Path
     file = folder / f"{stamp}_samples_{name}.jsonl"
     lines = [line if isinstance(line, bytes) else line.encode() for line in rows]
     file.write_bytes(b"".join(line + b"\n" for line in lines))
+    say(file, len(rows))
     return file
+
+
+def say(file: Path, rows: float | None, **more: Any) -> None:
+    """What lmms-eval writes beside a log: how many rows it has, whose it is, how it was cut."""
+    stamp, _, name = file.stem.partition("_samples_")
+    about = file.with_name(f"{stamp}_results.json")
+    content = json.loads(about.read_text()) if about.exists() else {}
+    content.setdefault("n-samples", {})[name] = {"original": 1000, "effective": rows}
+    content |= {"model_name": "org/theirs", "config": {"limit": None}, **more}
+    about.write_text(json.dumps(content))
 
 
 def imported(tmp_path: Path, output: str = "results") -> Imported:
@@ -132,9 +143,13 @@ def test_the_manifest_says_where_the_answers_are_from(tmp_path: Path) -> None:
     found = imported(tmp_path)
     manifest = json.loads((found.outcome.folder / "manifest.json").read_text())
     assert (manifest["model"], manifest["engine"]) == ("theirs", "lmms-eval logs")
-    about = {"source": f"{STAMP}_samples_ocrbench.jsonl", "logged": STAMP}
+    name = f"{STAMP}_samples_ocrbench.jsonl"
+    [row] = [row for row in found.outcome.results if not row.group]
+    assert len(row.data) == 16
+    about = {"source": "lmms-eval logs", "logs": {name: STAMP}, "digests": {"en": row.data}}
     assert manifest["data"] == {"ocrbench": about}
-    assert list(manifest["respondent"]["logs"]) == [about["source"]]
+    assert list(manifest["respondent"]["logs"]) == [name]
+    assert manifest["limit"] is None
     assert manifest["tasks"][0]["variant"] == "towervision"
 
 
@@ -166,15 +181,19 @@ def test_a_failed_request_is_a_failed_request(tmp_path: Path) -> None:
     assert found.outcome.failures == ((failed, 1),)
 
 
-def test_another_prompt_is_noticed_and_named(tmp_path: Path) -> None:
+def test_an_answer_to_another_prompt_is_no_answer(tmp_path: Path) -> None:
     others = [alm(number, "Lot", prompt="Was?") for number in (1, 2)]
     log(tmp_path / "logs", "alm-bench-de", alm(0, "Lot"), *others)
     log(tmp_path / "logs", "ocrbench", ocr(0, "halt"))
     found = imported(tmp_path)
     assert found.notices == (
-        "alm-bench-de: 2 logged prompts differ from ours; their answers are scored as they are",
+        "alm-bench-de: 2 logged prompts differ from ours; their answers are not scored",
     )
-    assert values(found)["de", "", "exact_match"] == (1.0, 3, 0)
+    assert values(found)["de", "", "exact_match"] == (1.0, 1, 2)
+    assert found.outcome.failures == (("asked with another prompt than ours", 2),)
+    done = towereval("import", "lmms-eval", "logs", "--model", "theirs", cwd=tmp_path)
+    assert done.returncode == 4
+    assert "failed 2x: asked with another prompt than ours" in done.stderr
 
 
 # --- which logs are read ---
@@ -310,7 +329,9 @@ def test_other_answers_are_another_run(tmp_path: Path) -> None:
 
 
 def logged(folder: Path, content: Any) -> None:
-    (folder / f"{STAMP}_results.json").write_text(json.dumps(content))
+    file = folder / f"{STAMP}_results.json"
+    old = json.loads(file.read_text()) if file.exists() else {}
+    file.write_text(json.dumps({**old, **content} if isinstance(content, dict) else content))
 
 
 def test_logged_numbers_are_compared_where_we_have_them(tmp_path: Path) -> None:
@@ -345,7 +366,7 @@ def test_aggregates_that_are_no_metric_of_ours_are_recomputed(tmp_path: Path) ->
         assert row.ours == pytest.approx(row.logged, abs=1e-8), row.metric
 
 
-@pytest.mark.parametrize("content", [None, {}, {"results": {}}, {"results": []}, []])
+@pytest.mark.parametrize("content", [None, {}, {"results": {}}, {"results": []}])
 def test_missing_logged_numbers_are_an_error(tmp_path: Path, content: Any) -> None:
     log(tmp_path / "logs", "ocrbench", ocr(0, "halt"))
     found = imported(tmp_path)
@@ -422,4 +443,4 @@ def test_the_authors_logs_give_the_authors_numbers(
     assert {row.metric for row in compared if row.ours is None} <= {"xcomet_xl"}
     assert len(compared) == 9 * 2 + 7 * 6 + 1 + 3
     assert [row for row in compared if not row.agrees] == []
-    assert not [notice for notice in found.notices if "differ" in notice]
+    assert not [notice for notice in found.notices if "is newer" not in notice]

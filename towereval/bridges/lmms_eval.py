@@ -2,7 +2,7 @@
 
 A log has the data set's rows and the answers, but no pictures. Each row goes through our own task,
 whose prompt is compared with the one that was logged: an answer to another question is no answer to
-ours.
+ours, and fails. Whether a log is whole and whose it is stands in the run's results beside it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from towereval import __version__, plugins
+from towereval.bridges.lmms_results import read_about
 from towereval.environment import describe
 from towereval.errors import DataError
 from towereval.grading import Scoring
@@ -43,6 +44,7 @@ TASKS = {
     "multi30k": ("multi30k@towervision", None),
 }
 FAILED = "[LMMS_EVAL_REQUEST_FAILED"
+OTHER_PROMPT = "asked with another prompt than ours"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +88,23 @@ class LogSource:
 def import_logs(folder: Path, *, model: str, output: Path) -> Imported:
     """Write a run of everything below `folder` that we have a task for. Raises `DataError`."""
     logs, notices = find_logs(folder)
+    limit, unsaid = _check_whole(logs)
+    notices += unsaid
     respondent = {"model": model, "engine": "lmms-eval", "logs": _digests(logs)}
     # The sample logs alone decide the run: importing them twice is one run.
     run_folder = output / folder_name(model) / f"lmms-eval-{digest(respondent)[:10]}"
     tasks = list({log.task.name: log.task for log in logs}.values())
+    manifest = {**_manifest(model, tasks, respondent, run_folder.name), "limit": limit}
     with Store(run_folder) as store:
-        store.write_manifest(_manifest(model, tasks, logs, respondent, run_folder.name))
+        store.write_manifest({**manifest, "data": _data(logs, {})})
+        asked: dict[str, dict[str, list[str]]] = {}
+        store.replace_samples(_samples(logs, digest(respondent), asked))
+        store.write_manifest({**manifest, "data": _data(logs, asked)})
         different: dict[str, int] = {}
-        store.replace_samples(_samples(logs, digest(respondent)))
         for _ in store.add_responses(_responses(logs, digest(respondent), different)):
             pass
         notices += [
-            f"{name}: {count} logged prompts differ from ours; their answers are scored as they are"
+            f"{name}: {count} logged prompts differ from ours; their answers are not scored"
             for name, count in different.items()
         ]
         results, _ = publish(store, tasks, str, Silence(), Scoring())
@@ -107,10 +114,14 @@ def import_logs(folder: Path, *, model: str, output: Path) -> Imported:
 
 
 def find_logs(folder: Path) -> tuple[list[Log], list[str]]:
-    """The newest log of each task and language, in order, and what else there was."""
+    """The newest log of each task and language, in order, and what else there was.
+
+    Raises `DataError` where there is none, or where they are of several models.
+    """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder")
     newest: dict[str, Log] = {}
+    models: dict[str, Path] = {}
     notices: list[str] = []
     for file in sorted(folder.rglob("*_samples_*.jsonl"), key=lambda f: (f.name, f)):
         stamp, _, name = file.stem.partition("_samples_")
@@ -118,12 +129,45 @@ def find_logs(folder: Path) -> tuple[list[Log], list[str]]:
         if log is None:
             notices.append(f"{file.name}: towereval has no task {name!r}")
             continue
+        about = read_about(file.parent, stamp)
+        if about and about.model:
+            models.setdefault(about.model, file)
         if old := newest.get(name):
             notices.append(f"{name}: {old.file.name} is left out, {file.name} is newer")
         newest[name] = log
+    if len(models) > 1:
+        told = " and ".join(f"{file} is of {name!r:.200}" for name, file in [*models.items()][:2])
+        raise DataError(f"{folder} holds logs of several models: {told}; import them one by one")
     if not newest:
         raise DataError(f"{folder}: no *_samples_*.jsonl of a task that towereval has")
     return sorted(newest.values(), key=lambda log: (log.task.name, log.name)), notices
+
+
+def _check_whole(logs: list[Log]) -> tuple[int | None, list[str]]:
+    """The smallest count that a log's run was cut to, None where none was, and what nobody says.
+
+    Raises `DataError` for a log that is not as long as its run says.
+    """
+    limits: list[int] = []
+    notices: list[str] = []
+    for log in logs:
+        about = read_about(log.file.parent, log.stamp)
+        with log.file.open("rb") as lines:
+            found = sum(1 for _ in lines)
+        wanted = about.rows.get(log.name) if about else None
+        if wanted is None:
+            what = about.file.name if about else f"no {log.stamp}_results.json beside it"
+            notices.append(
+                f"{log.name}: {what} does not say how many rows the log had: is it whole?"
+            )
+        elif found < wanted:
+            raise DataError(f"{log.file}: the log is cut: {found} of {wanted} rows")
+        elif found > wanted:
+            raise DataError(f"{log.file}: {found} rows, but its run had {wanted}")
+        if about and (limit := about.cut_to(found)):
+            limits.append(limit)
+            notices.append(f"{log.name}: its run was cut to {limit} samples; so is this one")
+    return min(limits, default=None), notices
 
 
 def read_log(log: Log) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -168,10 +212,16 @@ def _asked(log: Log, index: int, row: Mapping[str, Any]) -> Iterator[tuple[Sampl
         raise DataError(f"{log.file}: row {index} has no column {error}") from error
 
 
-def _samples(logs: list[Log], respondent: str) -> Iterator[tuple[str, Sample, list[Request]]]:
+def _samples(
+    logs: list[Log], respondent: str, asked: dict[str, dict[str, list[str]]]
+) -> Iterator[tuple[str, Sample, list[Request]]]:
+    """All samples; puts a digest of each, by task and language, into `asked`."""
     for log in logs:
+        found = asked.setdefault(log.task.name, {}).setdefault(log.language, [])
         for index, row in read_log(log):
             for sample, requests in _asked(log, index, row):
+                content = [sample.id, sample.language, sample.references]
+                found.append(digest([*content, *(request.key for request in requests)]))
                 yield log.task.name, sample, [replace(r, respondent=respondent) for r in requests]
 
 
@@ -181,15 +231,15 @@ def _responses(logs: list[Log], respondent: str, different: dict[str, int]) -> I
         for index, row in read_log(log):
             for _, requests in _asked(log, index, row):
                 for request in requests:
-                    if _text(request) != row["input"]:
-                        different[log.name] = different.get(log.name, 0) + 1
                     key = replace(request, respondent=respondent).key
                     text = row["filtered_resps"][0]
-                    yield (
-                        Response(key, error=text)
-                        if text.startswith(FAILED)
-                        else Response(key, text)
-                    )
+                    if text.startswith(FAILED):
+                        yield Response(key, error=text)
+                    elif _text(request) != row["input"]:
+                        different[log.name] = different.get(log.name, 0) + 1
+                        yield Response(key, error=OTHER_PROMPT)
+                    else:
+                        yield Response(key, text)
 
 
 def _text(request: Request) -> str:
@@ -205,21 +255,33 @@ def _digests(logs: list[Log]) -> dict[str, str]:
     return digests
 
 
+def _data(
+    logs: list[Log], asked: Mapping[str, Mapping[str, list[str]]]
+) -> dict[str, dict[str, Any]]:
+    """By task where its rows are from, and a digest of what each language was asked."""
+    data: dict[str, dict[str, Any]] = {}
+    for log in logs:
+        entry = data.setdefault(log.task.name, {"source": "lmms-eval logs", "logs": {}})
+        entry["logs"][log.file.name] = log.stamp
+    for name, found in asked.items():
+        # Several GPUs log in the order in which they are done.
+        data[name]["digests"] = {code: digest(sorted(each))[:16] for code, each in found.items()}
+    return data
+
+
 def _manifest(
-    model: str, tasks: list[Task], logs: list[Log], respondent: dict[str, Any], run_id: str
+    model: str, tasks: list[Task], respondent: dict[str, Any], run_id: str
 ) -> dict[str, Any]:
     return {
         "run_id": run_id,
         "model": model,
         "split": "full",
         "languages": [],
-        "limit": None,
         "seed": 0,
         "tasks": [described(task) for task in tasks],
         "engine": "lmms-eval logs",
         "respondent": respondent,
         "respondent_digest": digest(respondent),
-        "data": {log.name: {"source": log.file.name, "logged": log.stamp} for log in logs},
         "towereval": __version__,
         "environment": describe(),
         "started": now(),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from towereval.bridges.lmms_eval import Log
+from towereval.bridges.lmms_results import read_about
 from towereval.errors import DataError
 from towereval.metrics.ocr import recall_precision_f1
 from towereval.store import Store
@@ -88,13 +88,11 @@ def _aggregates(store: Store, log: Log) -> Mapping[str, float]:
 
 
 def _results(log: Log) -> dict[str, Any]:
-    file = Path(log.file.parent, f"{log.stamp}_results.json")
-    try:
-        results: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))["results"]
-        found: dict[str, Any] = results[log.name]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise DataError(f"{file}: no logged results of {log.name} ({reason})") from error
+    about = read_about(log.file.parent, log.stamp)
+    found = about.results.get(log.name) if about else None
+    if not isinstance(found, dict):
+        file = log.file.with_name(f"{log.stamp}_results.json")
+        raise DataError(f"{file}: no logged results of {log.name}")
     return found
 
 
