@@ -45,8 +45,27 @@ def finished(
         "run_id": run_id,
         "model": model,
         "created": created,
-        "results": [asdict(replace(ROW, run_id=run_id, **row)) for row in rows or ({},)],
+        "results": [asdict(_row(run_id, row)) for row in rows or ({},)],
     }
     (folder / "results.json").write_text(json.dumps(content))
-    (folder / "manifest.json").write_text(json.dumps({"schema": 1, "limit": limit}))
+    manifest = {"schema": 1, "model": model, "run_id": run_id, "limit": limit}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder
+
+
+def renamed(folder: Path, model: str) -> Path:
+    """The run under another model's name, in both its files."""
+    for name in ("results.json", "manifest.json"):
+        content = json.loads((folder / name).read_text())
+        (folder / name).write_text(json.dumps({**content, "model": model}))
+    return folder
+
+
+def _row(run_id: str, changes: Mapping[str, Any]) -> Result:
+    """An interval goes with its value, and lies around it unless one is given."""
+    row = replace(ROW, run_id=run_id, **changes)
+    if "value" not in changes or "ci_low" in changes:
+        return row
+    if row.value is None:
+        return replace(row, ci_low=None, ci_high=None)
+    return replace(row, ci_low=row.value - 0.1, ci_high=row.value + 0.1)

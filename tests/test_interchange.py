@@ -16,7 +16,7 @@ import yaml
 from huggingface_hub import parse_eval_result_entries
 from pyarrow import parquet
 
-from tests.finished_run import ROW, finished
+from tests.finished_run import ROW, finished, renamed
 from tests.test_cli import error_line, towereval
 from towereval import plugins
 from towereval.bridges.eval_results import write_files
@@ -160,9 +160,7 @@ def test_the_same_run_gives_the_same_file(tmp_path: Path) -> None:
 
 def test_a_folder_of_this_machine_stays_here(tmp_path: Path) -> None:
     folder = finished(tmp_path, "m", "r1")
-    content = json.loads((folder / "results.json").read_text())
-    content["model"] = "/home/someone/secret/checkpoint-9"
-    (folder / "results.json").write_text(json.dumps(content))
+    renamed(folder, "/home/someone/secret/checkpoint-9")
     data = {"ocrbench": {"source": "/home/someone/data"}}
     file = write_record(with_manifest(folder, data=data), STATED, tmp_path / "out")
     assert "someone" not in file.read_text()
@@ -236,17 +234,38 @@ def test_what_is_not_the_benchmark_is_refused(tmp_path: Path) -> None:
         write_files(run, tmp_path, given)
     with pytest.raises(UsageError, match="cut to 5 samples"):
         write_files(read_run(finished(tmp_path, "m", "r2", limit=5)), tmp_path, given)
+    failed = {"language": "*", "languages": ("en",), "n_failed": 3}
+    with pytest.raises(UsageError, match="3 samples of ocrbench failed"):
+        write_files(read_run(finished(tmp_path, "m", "r4", {}, failed)), tmp_path, given)
     run = read_run(finished(tmp_path, "m", "r3"))
     with pytest.raises(UsageError, match="give --dataset ocrbench=ORG/NAME"):
         write_files(run, tmp_path, {})
     with pytest.raises(UsageError, match="the run has no such task"):
         write_files(run, tmp_path, {**given, "orcbench": "a/b"})
-    for wrong in ("OCRBench", "a/b\n- dataset:", "../../b", "a/b/c"):
+    for wrong in ("OCRBench", "a/b\n- dataset:", "../../b", "a/b/c", "a/..", "-a/b", "ä/b"):
         with pytest.raises(UsageError, match="wanted ORG/NAME"):
             write_files(run, tmp_path, {"ocrbench": wrong})
     with pytest.raises(UsageError, match="wanted http:// or https://"):
         write_files(run, tmp_path, given, "javascript:alert(1)")
     assert not (tmp_path / ".eval_results").exists()
+
+
+@pytest.mark.parametrize(
+    ("task", "languages", "named"),
+    [
+        ("multi30k", ("cs", "de", "fr"), "all"),
+        ("multi30k", ("fr", "de"), "mean_of_de_fr"),
+        ("alm_bench", ("zh-Hans", "de"), "mean_of_de_zh_Hans"),
+        ("gone", ("cs", "de"), "mean_of_cs_de"),  # what all are is not known
+    ],
+)
+def test_only_the_mean_over_all_languages_is_called_all(
+    tmp_path: Path, task: str, languages: tuple[str, ...], named: str
+) -> None:
+    mean = {"task": task, "variant": "towervision", "language": "*", "languages": languages}
+    run = read_run(finished(tmp_path, "m", "r1", mean))
+    (entry,) = entries(write_files(run, tmp_path, {task: "org/data"}))
+    assert entry["dataset"]["task_id"] == f"towervision-accuracy-{named}"
 
 
 # --- tables ---
@@ -283,10 +302,7 @@ def test_a_cut_run_says_so_in_each_row(tmp_path: Path) -> None:
 
 def test_hostile_texts_are_harmless(tmp_path: Path) -> None:
     folder = finished(tmp_path, "m", "r1", {"group": HOSTILE, "signature": HOSTILE * 20_000})
-    content = json.loads((folder / "results.json").read_text())
-    content["model"] = HOSTILE
-    (folder / "results.json").write_text(json.dumps(content))
-    run = read_run(folder)
+    run = read_run(renamed(folder, HOSTILE))
 
     file = write_record(run, STATED, tmp_path / "out")
     made = json.loads(file.read_text(encoding="utf-8"))

@@ -173,9 +173,19 @@ def row(content: dict[str, Any], metric: str, language: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("change", "place"),
     [
-        (lambda c: row(c, "accuracy", "en").update(value=0.99), "ocrbench accuracy en is 0.99"),
-        (lambda c: row(c, "accuracy", "en").update(value=None), "ocrbench accuracy en is None"),
-        (lambda c: row(c, "bleu", "*").update(value=99.0), r"multi30k bleu \* is 99.0 of 24"),
+        # An interval goes with its value: what is impossible is refused before.
+        (
+            lambda c: row(c, "accuracy", "en").update(value=0.99, ci_high=1.0),
+            "ocrbench accuracy en is 0.99",
+        ),
+        (
+            lambda c: row(c, "accuracy", "en").update(value=None, ci_low=None, ci_high=None),
+            "ocrbench accuracy en is None",
+        ),
+        (
+            lambda c: row(c, "bleu", "*").update(value=99.0, ci_high=100.0),
+            r"multi30k bleu \* is 99.0 of 24",
+        ),
         (lambda c: row(c, "bleu", "de").update(n=80), "multi30k bleu de is .* of 80 samples, but"),
         (lambda c: c["results"].remove(row(c, "chrf", "fr")), "multi30k chrf fr is None of 0"),
         (lambda c: row(c, "chrf", "fr").update(language="it"), "multi30k chrf fr is None of 0"),

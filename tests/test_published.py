@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.finished_run import ROW, finished
+from tests.finished_run import ROW, finished, renamed
 from tests.test_cli import error_line, towereval
 from tests.test_replay import record, replayed
 from towereval import plugins
@@ -166,6 +166,8 @@ def test_what_differs_is_refused_with_the_reason(change: dict[str, Any], why: st
 def test_a_category_is_not_the_whole() -> None:
     found = compared([{"variant": "towervision", "group": "Digit String"}])
     assert found.beside == ()
+    [refused] = found.refused
+    assert refused.why == "the run has only categories of it, no row over the whole"
 
 
 def test_a_run_that_was_cut_short_is_refused() -> None:
@@ -303,7 +305,8 @@ def test_a_run_on_the_bundled_samples_is_beside_nothing(tmp_path: Path) -> None:
 def test_the_table_says_where_each_number_is_from(tmp_path: Path) -> None:
     rows = [
         {"variant": "towervision", "value": 0.5, "ci_low": 0.4, "ci_high": 0.55},
-        {"task": "textvqa", "variant": "validation", "metric": "vqa_accuracy", "value": 0.681},
+        {"task": "textvqa", "variant": "validation", "metric": "vqa_accuracy"}
+        | {"value": 0.681, "ci_low": 0.68, "ci_high": 0.682},
     ]
     folder = finished(tmp_path, "mine", "r1", *rows)
     done = towereval("published", folder, "--as", "TowerVision-2B", cwd=tmp_path)
@@ -313,8 +316,8 @@ def test_the_table_says_where_each_number_is_from(tmp_path: Path) -> None:
         *("accuracy", "en", "0.500", "0.400", "to", "0.550", "0.586", "58.6", "-0.0860"),
         *("no", "Table", "1"),
     ]
-    assert lines["textvqa@validation"][-4:] == ["0", "no", "Table", "1"]
-    assert "0 of 2 inside our interval, 1 of 2 equal as printed" in done.stdout
+    assert lines["textvqa@validation"][-4:] == ["0", "yes", "Table", "1"]
+    assert "1 of 2 inside our interval, 1 of 2 equal as printed" in done.stdout
 
 
 def test_the_command_names_an_unknown_model_with_status_2(tmp_path: Path) -> None:
@@ -332,9 +335,7 @@ HOSTILE = "=cmd|<script>alert(1)</script>[red]\u202eevil\n| x |"
 def test_a_hostile_name_breaks_no_line(tmp_path: Path, form: str) -> None:
     change = {"metric": HOSTILE, "variant": "towervision"}
     folder = finished(tmp_path, "mine", "r1", change)
-    content = json.loads((folder / "results.json").read_text())
-    content["model"] = HOSTILE * 10_000
-    (folder / "results.json").write_text(json.dumps(content))
+    renamed(folder, HOSTILE * 10_000)
     command = ("published", folder, "--as", "TowerVision-2B", "--format", form)
     done = towereval(*command, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.finished_run import ROW, finished
+from tests.test_cli import error_line, towereval
 from towereval.errors import StoreError
 from towereval.results import read_run
 
@@ -81,6 +82,50 @@ def test_what_is_no_results_is_named(tmp_path: Path, content: str) -> None:
 def test_a_limit_is_a_count(tmp_path: Path) -> None:
     folder = finished(tmp_path, "m", "r1", limit=5)
     assert read_run(folder).limit == 5
-    (folder / "manifest.json").write_text('{"schema": 1, "limit": ["5"]}')
+    manifest = {"schema": 1, "model": "m", "run_id": "r1", "limit": ["5"]}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(StoreError, match=r"limit is .*, no count"):
         _ = read_run(folder).limit
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"value": 0.9}, r"row 2: the value 0\.9 is not within 0\.4 to 0\.6"),
+        ({"ci_high": None}, "half an interval"),
+        ({"value": None}, "an interval without a value"),
+        ({"n": 0}, r"a value of 0\.5 from no sample"),
+        ({"run_id": "r9"}, "it is of run 'r9'"),
+        ({"language": "<b>"}, "'<b>' is no language code"),
+        ({"languages": ["de", "f/r"]}, "'f/r' is no language code"),
+    ],
+)
+def test_a_row_that_no_scoring_gives_is_named(
+    tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    folder = edited(finished(tmp_path, "m", "r1", {}, {}), 1, **change)
+    with pytest.raises(StoreError, match=f"{message}; score it again with towereval score"):
+        read_run(folder)
+
+
+@pytest.mark.parametrize("name", ["model", "run_id"])
+def test_results_of_another_run_than_the_manifests_are_named(tmp_path: Path, name: str) -> None:
+    folder = edited(finished(tmp_path, "m", "r1"), **{name: "b"})
+    with pytest.raises(StoreError, match=f"{name} is 'b', manifest.json says"):
+        read_run(folder)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("export", "--format", "csv", "--output", "out"),
+        ("plot", "languages", "--output", "out.svg"),
+        ("published", "--as", "TowerVision-2B"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_no_command_shows_an_edited_run(tmp_path: Path, words: tuple[str, ...]) -> None:
+    folder = edited(finished(tmp_path, "m", "r1"), 0, value=0.99)
+    done = towereval(*words, folder, cwd=tmp_path)
+    assert "the value 0.99 is not within 0.4 to 0.6" in error_line(done, 4)
+    assert not list(tmp_path.glob("out*"))

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from towereval.errors import TowerevalError, UnknownName, UsageError
-from towereval.types import Checkpoint, ModelAdapter, Task
+from towereval.types import Checkpoint, Metric, ModelAdapter, Task
 
 PACKAGE = Path(__file__).parent
 GENERIC = "generic"
@@ -74,6 +74,14 @@ def load_task(reference: str) -> Task:
         if task.variant == variant:
             return task
     raise UnknownName(f"variant of {name}", variant, [task.variant for task in tasks])
+
+
+def load_metric(reference: str, name: str) -> Metric:
+    """A task's metric, `reference` as for `load_task`. Raises `UsageError` where it is not here."""
+    metrics = {metric.name: metric for metric in load_task(reference).metrics}
+    if name not in metrics:
+        raise UnknownName(f"metric of {reference}", name, metrics)
+    return metrics[name]
 
 
 def load_adapter(name: str) -> ModelAdapter:

@@ -165,6 +165,8 @@ def _match(run: Run, row: Published) -> Beside | str:
     if protocol is None:
         return f"no rule says which of our metrics its {row.metric!r} is"
     rows = [each for each in run.rows if each.task == row.benchmark and not each.group]
+    if not rows:
+        return "the run has only categories of it, no row over the whole"
     if {each.split for each in rows} != {"full"}:
         return "the run is on the bundled samples, not on the benchmark"
     variants = sorted({each.variant for each in rows})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from math import isfinite
@@ -13,6 +14,8 @@ from towereval.errors import StoreError
 from towereval.store import SCHEMA, read_manifest
 from towereval.types import Result
 
+# As BCP-47 writes it; the star is the mean over all.
+LANGUAGE_CODE = r"\*|[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*"
 _TEXTS = ("task", "variant", "split", "language", "metric", "signature", "run_id")
 _OTHER_TEXTS = ("group", "note", "data")
 _COUNTS = ("task_version", "n", "n_failed", "n_unscored")
@@ -49,7 +52,7 @@ class Run:
 
 
 def read_run(folder: Path) -> Run:
-    """Raises `StoreError` for what is no run, is not finished, or was edited into nonsense."""
+    """Raises `StoreError` for what is no run, is not finished, or that no scoring has written."""
     manifest = read_manifest(folder)
     file = folder / "results.json"
     try:
@@ -64,7 +67,7 @@ def read_run(folder: Path) -> Run:
     rows = content.get("results")
     if not isinstance(rows, list):
         raise StoreError(f"{file}: results must be a list of rows")
-    return Run(
+    run = Run(
         folder,
         _text(file, content, "model"),
         _text(file, content, "run_id"),
@@ -72,6 +75,23 @@ def read_run(folder: Path) -> Run:
         manifest,
         tuple(_row(f"{file}, row {index}", raw) for index, raw in enumerate(rows, start=1)),
     )
+    _check(file, run)
+    return run
+
+
+def _check(file: Path, run: Run) -> None:
+    """Whether the rows can have come from the run. Raises `StoreError`."""
+    for name, value in (("model", run.model), ("run_id", run.run_id)):
+        if run.manifest.get(name) != value:
+            raise StoreError(
+                f"{file}: {name} is {value!r:.80}, manifest.json says"
+                f" {run.manifest.get(name)!r:.80}: score it again with towereval score"
+            )
+    for index, row in enumerate(run.rows, start=1):
+        if fault := _fault(row, run.run_id):
+            raise StoreError(
+                f"{file}, row {index}: {fault}; score it again with towereval score {run.folder}"
+            )
 
 
 def _text(file: Path, content: Mapping[str, Any], name: str) -> str:
@@ -102,3 +122,25 @@ def _row(where: str, raw: object) -> Result:
     if not isinstance(languages, list) or not all(isinstance(code, str) for code in languages):
         raise StoreError(f"{where}: languages must be a list of codes, found {languages!r:.60}")
     return Result(**{**raw, "languages": tuple(languages)})
+
+
+def _fault(row: Result, run_id: str) -> str:
+    """What no scoring gives, "" for a row without fault."""
+    for code in (row.language, *row.languages):
+        if not re.fullmatch(LANGUAGE_CODE, code):
+            return f"{code!r:.80} is no language code"
+    if row.run_id != run_id:
+        return f"it is of run {row.run_id!r:.80}"
+    if (row.ci_low is None) != (row.ci_high is None):
+        return "half an interval"
+    if row.value is None:
+        return "" if row.ci_low is None else "an interval without a value"
+    if row.n == 0:
+        return f"a value of {row.value} from no sample"
+    if (
+        row.ci_low is not None
+        and row.ci_high is not None
+        and not row.ci_low <= row.value <= row.ci_high
+    ):
+        return f"the value {row.value} is not within {row.ci_low} to {row.ci_high}"
+    return ""

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from towereval import plugins
+from towereval.bridges.hub_ids import is_hub_id
 from towereval.data.media import write_atomically
 from towereval.errors import StoreError, UsageError
 from towereval.printable import visible
@@ -18,7 +20,6 @@ from towereval.results import Run
 from towereval.store import storable
 from towereval.types import Result
 
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+", re.ASCII)
 _URL = re.compile(r"https?://\S+")
 
 
@@ -28,22 +29,14 @@ def write_files(
     """One file a task and variant below `output`/.eval_results, where a model's repository has it.
 
     `datasets` gives a task's data set on the hub where the run does not know it. Raises
-    `UsageError` for a run that is not on the whole benchmark: its numbers are not the benchmark's.
+    `UsageError` for a run that is not on the whole benchmark or has failures: its numbers are not
+    the benchmark's. A mean over some of its languages is called by them.
     """
-    if limit := run.limit:
-        raise UsageError(
-            f"{run.folder}: cut to {limit} samples a language, not a benchmark's score"
-        )
     groups: dict[tuple[str, str], list[Result]] = {}
-    for row in run.rows:
-        if row.split != "full":
-            raise UsageError(f"{run.folder}: {row.task} is on the bundled samples, not on its data")
-        if row.value is not None:
-            groups.setdefault((row.task, row.variant), []).append(row)
-    if not groups:
-        raise UsageError(f"{run.folder}: no row has a value, so there is nothing to export")
+    for row in _whole(run):
+        groups.setdefault((row.task, row.variant), []).append(row)
     for task, repo in datasets.items():
-        if not _HUB_ID.fullmatch(repo):
+        if not is_hub_id(repo):
             raise UsageError(f"--dataset {task}={repo!r:.100}: wanted ORG/NAME")
     if source_url and not _URL.fullmatch(source_url):
         raise UsageError(f"--source-url {source_url!r:.100}: wanted http:// or https://")
@@ -61,6 +54,26 @@ def write_files(
         except OSError as error:
             raise StoreError(f"{file}: cannot be written: {error}") from error
     return tuple(content)
+
+
+def _whole(run: Run) -> list[Result]:
+    """The rows that have a value. Raises `UsageError` where one is of a part of the benchmark."""
+    if limit := run.limit:
+        raise UsageError(
+            f"{run.folder}: cut to {limit} samples a language, not a benchmark's score"
+        )
+    for row in run.rows:
+        if row.split != "full":
+            raise UsageError(f"{run.folder}: {row.task} is on the bundled samples, not on its data")
+        if row.value is not None and row.n_failed:
+            raise UsageError(
+                f"{run.folder}: {row.n_failed} samples of {row.task} failed ({row.metric},"
+                f" {row.language}), not a benchmark's score; the same run again asks them"
+            )
+    rows = [row for row in run.rows if row.value is not None]
+    if not rows:
+        raise UsageError(f"{run.folder}: no row has a value, so there is nothing to export")
+    return rows
 
 
 def _dataset(run: Run, task: str, given: Mapping[str, str]) -> tuple[str, str]:
@@ -92,9 +105,21 @@ def _entry(run: Run, row: Result, dataset: str, revision: str, source_url: str) 
 
 def _task_id(row: Result) -> str:
     """What the benchmark's eval.yaml has to call this number."""
-    language = "all" if row.language == "*" else row.language
-    parts = [row.variant, row.metric, *filter(None, [row.group]), language]
-    return "-".join(_slug(part) for part in parts)
+    parts = [row.variant, row.metric, *filter(None, [row.group])]
+    return "-".join([*map(_slug, parts), _language(row)])
+
+
+def _language(row: Result) -> str:
+    """`all` is the mean over all of the task's languages, another mean is called by its own."""
+    if row.language != "*":
+        return _slug(row.language)
+    try:
+        languages = plugins.load_task(f"{row.task}@{row.variant}").languages
+    except UsageError:
+        languages = ()  # nobody knows here what all are
+    if set(row.languages) == set(languages):
+        return "all"
+    return f"mean_of_{'_'.join(sorted(row.languages)).replace('-', '_')}"
 
 
 def _notes(row: Result) -> Iterator[str]:

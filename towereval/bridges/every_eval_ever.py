@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal, TypeAlias
 
 from towereval import plugins
+from towereval.bridges.hub_ids import is_hub_id
 from towereval.data.media import write_atomically
 from towereval.errors import StoreError, UsageError
 from towereval.results import Run
@@ -26,7 +27,6 @@ from towereval.types import Result
 SCHEMA_VERSION = "0.3.0"
 # Metrics that mean the same everywhere; any other is named as ours.
 _GLOBAL = frozenset({"accuracy", "exact_match", "bleu", "chrf"})
-_HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*")
 
 Relationship: TypeAlias = Literal["first_party", "third_party", "collaborative", "other"]
 
@@ -99,7 +99,7 @@ def record(run: Run, stated: Statement) -> dict[str, Any]:
 
 def _model(run: Run, stated: str) -> dict[str, Any]:
     own = _name(run)
-    on_hub = stated or (run.checkpoint if _HUB_ID.fullmatch(run.checkpoint) else "")
+    on_hub = stated or (run.checkpoint if is_hub_id(run.checkpoint) else "")
     respondent = run.manifest.get("respondent")
     respondent = respondent if isinstance(respondent, Mapping) else {}
     served = run.manifest.get("engine") == "openai"
@@ -132,7 +132,7 @@ def _is_open(repo: str) -> bool:
 
 def _name(run: Run) -> str:
     """A folder's path is nobody's business: only its last part leaves this machine."""
-    return run.model if _HUB_ID.fullmatch(run.model) else Path(run.model).name or "model"
+    return run.model if is_hub_id(run.model) else Path(run.model).name or "model"
 
 
 def _result(run: Run, row: Result) -> dict[str, Any]:
@@ -183,7 +183,7 @@ def _metric(row: Result) -> dict[str, Any]:
         },
         "lower_is_better": False,
     }
-    scale = _scale(row)
+    scale = _bound(row)
     # Without bounds the schema allows no kind of score; they are left out, not guessed.
     if scale is not None:
         unit = "proportion" if scale == 1 else "points"
@@ -192,16 +192,13 @@ def _metric(row: Result) -> dict[str, Any]:
     return found
 
 
-def _scale(row: Result) -> float | None:
+def _bound(row: Result) -> float | None:
     """The metric's best value, None where no task here has it or the row is out of its range."""
     try:
-        task = plugins.load_task(f"{row.task}@{row.variant}")
+        scale = plugins.load_metric(f"{row.task}@{row.variant}", row.metric).scale
     except UsageError:
         return None
-    scale = next((metric.scale for metric in task.metrics if metric.name == row.metric), None)
-    if scale is None or row.value is None or not 0 <= row.value <= scale:
-        return None
-    return float(scale)
+    return float(scale) if row.value is not None and 0 <= row.value <= scale else None
 
 
 def _score(row: Result) -> dict[str, Any]:

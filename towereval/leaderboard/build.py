@@ -7,7 +7,6 @@ the one that was asked last speaks, whenever it was scored; a run cut short by -
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,8 +18,6 @@ from towereval.results import Run, read_run
 from towereval.types import Result
 
 Key: TypeAlias = tuple[object, ...]
-# As BCP-47 writes it; the star is the mean over all.
-LANGUAGE_CODE = r"\*|[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*"
 # How a run came by its answers; what is not in it asked its model itself.
 ORIGINS = {"replay": "replayed", "lmms-eval logs": "imported"}
 
@@ -47,7 +44,7 @@ def build(results: Path) -> Board:
     notices: list[str] = []
     runs = []
     for file in sorted(results.rglob("results.json")):
-        run = checked(read_run(file.parent))
+        run = read_run(file.parent)
         if limit := run.manifest.get("limit"):
             notices.append(f"{file.parent} is left out: it was cut to {limit} samples a language")
             continue
@@ -59,7 +56,7 @@ def build(results: Path) -> Board:
 
 
 def fold(runs: list[Run], notices: list[str]) -> Board:
-    """The board of checked runs; `notices` is added to."""
+    """The board of runs; `notices` is added to."""
     lines: dict[Key, Result] = {}
     rows: dict[Key, dict[str, Result]] = {}
     for run in sorted(runs, key=lambda run: (started(run), run.created, run.run_id)):
@@ -102,45 +99,6 @@ def started(run: Run) -> datetime:
             f"{run.folder}/manifest.json: no time at which it was started ({reason})"
         ) from error
     return moment
-
-
-def checked(run: Run) -> Run:
-    """The run, if its rows can have come from it. Raises `StoreError` for what was edited."""
-    file = run.folder / "results.json"
-    for name, value in (("model", run.model), ("run_id", run.run_id)):
-        if run.manifest.get(name) != value:
-            raise StoreError(
-                f"{file}: {name} is {value!r:.80}, manifest.json says"
-                f" {run.manifest.get(name)!r:.80}: score it again with towereval score"
-            )
-    for index, row in enumerate(run.rows, start=1):
-        if fault := _fault(row, run.run_id):
-            raise StoreError(
-                f"{file}, row {index}: {fault}; score it again with towereval score {run.folder}"
-            )
-    return run
-
-
-def _fault(row: Result, run_id: str) -> str:
-    """What no scoring gives, "" for a row without fault."""
-    for code in (row.language, *row.languages):
-        if not re.fullmatch(LANGUAGE_CODE, code):
-            return f"{code!r:.80} is no language code"
-    if row.run_id != run_id:
-        return f"it is of run {row.run_id!r:.80}"
-    if (row.ci_low is None) != (row.ci_high is None):
-        return "half an interval"
-    if row.value is None:
-        return "" if row.ci_low is None else "an interval without a value"
-    if row.n == 0:
-        return f"a value of {row.value} from no sample"
-    if (
-        row.ci_low is not None
-        and row.ci_high is not None
-        and not row.ci_low <= row.value <= row.ci_high
-    ):
-        return f"the value {row.value} is not within {row.ci_low} to {row.ci_high}"
-    return ""
 
 
 def _key(row: Result) -> Key:

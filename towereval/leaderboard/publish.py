@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from towereval.leaderboard.averages import correlations
-from towereval.leaderboard.build import Board, checked, fold, origin
+from towereval.leaderboard.build import Board, fold, origin
 from towereval.leaderboard.document import Card, document, write
 from towereval.leaderboard.ranking import FindMetric, Ranks, rank
 from towereval.leaderboard.render import page, write_page
@@ -58,7 +58,7 @@ def write_report(folder: Path) -> Path:
 
     Raises `StoreError`.
     """
-    run = checked(read_run(folder))
+    run = read_run(folder)
     board = fold([run], [])
     table = tabulate(board)
     rho_M = correlations(table)
