@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy
@@ -116,6 +117,13 @@ def test_no_tick_is_beyond_the_best_value(tmp_path: Path) -> None:
     ticks = [float(text) for text in drawing.texts if re.fullmatch(r"[\d.]+", text)]
     assert ticks[0] == 0
     assert ticks[-1] == 1
+
+
+def test_zeros_have_an_axis(tmp_path: Path) -> None:
+    none = Bar("fr", 0.0, None, None, 4)
+    drawing = drawn(tmp_path, Series("m", (Bar("de", 0.0, 0.0, 0.0, 30), none)))
+    assert "1.0" in drawing.texts
+    assert "  0.000   n 4" in drawing.texts
 
 
 def test_runs_side_by_side_have_a_legend(tmp_path: Path) -> None:
@@ -311,6 +319,33 @@ def test_what_is_not_comparable_is_not_drawn(
     done = towereval("plot", "languages", *runs, *words, "--output", "a.svg", cwd=tmp_path)
     assert message in error_line(done, 2)
     assert not (tmp_path / "a.svg").exists()
+
+
+MEAN = {"language": "*", "languages": ("de", "fr")}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        (MEAN, {**MEAN, "languages": ("de",)}, "not comparable: means over de fr and de"),
+        ({"n": 1000}, {"n": 20}, "not comparable: 1000 and 20 samples in en"),
+        ({"n": 90, "n_failed": 10}, {"n": 99, "n_unscored": 1}, ""),  # all were asked 100
+        ({"n": 100, "data": "one"}, {"n": 20, "data": "one"}, ""),
+        ({**MEAN, "n": 7}, {**MEAN, "n": 8}, "not comparable: 7 and 8 samples in the macro mean"),
+        ({"data": "one"}, {}, "not comparable: other data in en"),
+    ],
+)
+def test_means_and_samples_of_another_kind_are_not_drawn_side_by_side(
+    tmp_path: Path, first: dict[str, Any], second: dict[str, Any], message: str
+) -> None:
+    # Whatever stands between the two.
+    rows = [first, {"language": "it"}, second]
+    runs = [finished(tmp_path, f"m{i}", "r1", row) for i, row in enumerate(rows)]
+    done = towereval("plot", "languages", *runs, "--output", "a.svg", cwd=tmp_path)
+    if message:
+        assert message in error_line(done, 2)
+    else:
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_several_tasks_ask_which(tmp_path: Path) -> None:

@@ -86,7 +86,8 @@ def draw_languages(series: Sequence[Series], title: str, metric: str, scale: flo
                     _value(axes, row, bar, decimals=1 if scale > 1 else 3)
     axes.set_yticks([row * step for row in range(len(order))], map(language_name, order))
     axes.set_ylim((len(order) - 1) * step + 0.6 * step, -0.6 * step)
-    axes.set_xlim(0, min(scale, highest) * (1.24 if alone else 1.04))
+    # Where all is zero the axis is as long as it can be.
+    axes.set_xlim(0, (min(scale, highest) or scale) * (1.24 if alone else 1.04))
     axes.set_xticks([tick for tick in axes.get_xticks() if 0 <= tick <= scale])
     if "*" in order and len(order) > 1:
         axes.axhline(0.5 * step, color="#bbbbbb", linewidth=0.8)

@@ -36,6 +36,7 @@ def languages(
     metric: Annotated[str, METRIC] = "",
 ) -> None:
     """Draw a bar a language with its interval, for one run or several."""
+    from towereval import plugins
     from towereval.figure_files import save
     from towereval.plots import Bar, Series, draw_languages
     from towereval.results import read_run
@@ -58,7 +59,8 @@ def languages(
     what = f"{first.task}@{first.variant} {first.metric}"
     what += " (sample)" if first.split == "sample" else ""
     title, measured = (done[0].model, what) if len(done) == 1 else (what, first.metric)
-    save(draw_languages(series, title, measured, _scale(first)), output)
+    scale = plugins.load_metric(f"{first.task}@{first.variant}", first.metric).scale
+    save(draw_languages(series, title, measured, scale), output)
     print(output)
 
 
@@ -135,16 +137,19 @@ def _check_comparable(rows: Sequence[Sequence[Result]]) -> None:
             ours, theirs = getattr(first[0], name), getattr(found[0], name)
             if ours != theirs:
                 raise UsageError(f"not comparable: {name} {ours!r:.100} and {theirs!r:.100}")
-        data = {row.language: row.data for row in first}
-        for row in found:
-            if data.get(row.language, row.data) != row.data:
-                raise UsageError(f"not comparable: other data in {row.language}")
+    seen: dict[str, Result] = {}
+    for row in (row for found in rows for row in found):
+        _check_same_data(seen.setdefault(row.language, row), row)
 
 
-def _scale(row: Result) -> float:
-    from towereval import plugins
-
-    for each in plugins.load_task(f"{row.task}@{row.variant}").metrics:
-        if each.name == row.metric:
-            return each.scale
-    raise UsageError(f"{row.task}@{row.variant} has no metric {row.metric} here")
+def _check_same_data(one: Result, other: Result) -> None:
+    where = "the macro mean" if one.language == "*" else one.language
+    if one.languages != other.languages:
+        over = " and ".join(" ".join(row.languages) for row in (one, other))
+        raise UsageError(f"not comparable: means over {over}")
+    if one.data != other.data:
+        raise UsageError(f"not comparable: other data in {where}")
+    if not one.data:  # the run does not say what it was asked; its count says a little
+        asked = [row.n + row.n_failed + row.n_unscored for row in (one, other)]
+        if asked[0] != asked[1]:
+            raise UsageError(f"not comparable: {asked[0]} and {asked[1]} samples in {where}")
