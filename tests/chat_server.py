@@ -67,7 +67,7 @@ class ChatServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, script: Script, models: Reply | None = None) -> None:
+    def __init__(self, script: Script, models: Reply | Callable[[], Reply] | None = None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.script = script
         self.models = models or Reply(content=b'{"object": "list", "data": []}')
@@ -96,7 +96,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.listed.append(Asked(self.path, dict(self.headers), None))
-        self._send(self.server.models)
+        models = self.server.models
+        self._send(models if isinstance(models, Reply) else models())
 
     def do_POST(self) -> None:
         server = self.server

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
+from itertools import chain, repeat
 from pathlib import Path
 from statistics import mean
 from types import SimpleNamespace
@@ -332,18 +333,22 @@ def test_another_judge_is_another_number(tmp_path: Path, pair: Pair) -> None:
 
 
 def test_a_judge_that_cannot_start_keeps_the_answers(tmp_path: Path, pair: Pair) -> None:
-    with ChatServer(lambda _: None) as gone:
-        pass
     words = ["--languages", "en", "--judge", "j", "--judge-engine", "openai"]
-    nowhere = [*words, "--judge-engine-args", f"base_url={gone.url}"]
-    done = towereval(*pair.command(*nowhere), cwd=tmp_path)
-    assert done.returncode == 4
-    assert done.stderr.splitlines()[-1].startswith(f"error: no server answers at {gone.url}: ")
-    assert "Traceback" not in done.stderr
-    count = pair.count("m")
+    told = chain([Reply(content=b"{}")], repeat(Reply(0)))  # it is there until it is wanted
+    with ChatServer(lambda _: None, lambda: next(told)) as going:
+        leaves = [*words, "--judge-engine-args", f"base_url={going.url}"]
+        done = towereval(*pair.command(*leaves), cwd=tmp_path)
+        count = pair.count("m")
+        again = towereval(*pair.command(*leaves, "--seed", "1"), cwd=tmp_path)
+    for one in (done, again):
+        assert one.returncode == 4
+        assert one.stderr.splitlines()[-1].startswith(f"error: no server answers at {going.url}: ")
+        assert "Traceback" not in one.stderr
+    # One that is not there is told before anything is asked.
+    assert (count, pair.count("m")) == (6 + 3, count)
     here = [*words, "--judge-engine-args", f"base_url={pair.server.url}"]
     assert towereval(*pair.command(*here), cwd=tmp_path).returncode == 0
-    assert (pair.count("m"), count) == (count, 6 + 3)
+    assert pair.count("m") == count
 
 
 @pytest.mark.parametrize(

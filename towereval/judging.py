@@ -57,9 +57,9 @@ class Judge:
 
 def find_judge(plan: JudgePlan) -> tuple[Judge, Subject]:
     """Raises `UsageError` where the engine cannot generate."""
+    if "generate" not in engines.find(plan.engine).capabilities:
+        raise UsageError(f"{plan.engine} cannot judge: it does not generate")
     subject = find_subject(plan.model, plan.engine, plan.engine_args)
-    if "generate" not in subject.kind.capabilities:
-        raise UsageError(f"{subject.kind.name} cannot judge: it does not generate")
     name = f"{plan.model}@{subject.respondent[:12]}"
     return Judge(name, subject.respondent), subject
 

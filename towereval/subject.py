@@ -43,7 +43,7 @@ def find_subject(model: str, engine: str, engine_args: Mapping[str, Any]) -> Sub
         from towereval.engines.openai import settings
 
         found = _served(model)
-        engine_args = settings(engine_args).identity
+        engine_args = settings(engine_args).identity(model)
     else:
         trusted = bool(engine_args.get("trust_remote_code"))
         _, known = plugins.find_model(model)

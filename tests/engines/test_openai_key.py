@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.chat_server import Asked, ChatServer, Reply, refusal
-from tests.engines.asking import KEY, answers, start, words
+from tests.engines.asking import AGAIN, KEY, answers, start, words
 from tests.test_cli import error_line, towereval
 from towereval.errors import EngineError, UsageError
 from towereval.store import Store
@@ -29,7 +29,7 @@ def test_a_server_without_a_list_of_models_is_a_server(models: Reply) -> None:
     with ChatServer(lambda _: "Haus", models) as server:
         [answer] = start(server).run([words()])
     assert answer.text == "Haus"
-    assert [asked.path for asked in server.listed] == ["/v1/models"]
+    assert {asked.path for asked in server.listed} == {"/v1/models"}
 
 
 def test_no_server_is_told_at_the_start() -> None:
@@ -56,9 +56,11 @@ def test_the_key_goes_into_the_header_alone(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("MY_KEY", f" {KEY}\n")
     with ChatServer(lambda _: "Haus") as server:
         list(start(server, api_key_env="MY_KEY").run([words()]))
-    [asked], [listed] = server.asked, server.listed
-    assert asked.headers["Authorization"] == listed.headers["Authorization"] == f"Bearer {KEY}"
-    assert KEY not in json.dumps(asked.body) + asked.path + listed.path
+    [asked] = server.asked
+    sent = {one.headers["Authorization"] for one in (asked, *server.listed)}
+    assert sent == {f"Bearer {KEY}"}
+    assert KEY not in json.dumps(asked.body) + asked.path
+    assert {listed.path for listed in server.listed} == {"/v1/models"}
 
 
 def test_a_named_key_that_is_not_set_is_told_at_the_start() -> None:
@@ -120,22 +122,57 @@ def test_wrong_settings_are_refused_before_anything_starts(
     assert KEY not in str(raised.value)
 
 
-def test_a_model_is_known_by_its_name_and_its_server() -> None:
-    first = {"base_url": "http://host/v1"}
-    same = {**first, "concurrency": 2, "timeout": 9, "api_key_env": "MY_KEY"}
-    found = find_subject("served", "openai", first)
-    assert found.respondent == find_subject("served", "openai", same).respondent
-    slash = {"base_url": "http://host/v1/"}
-    assert found.respondent == find_subject("served", "openai", slash).respondent
-    assert found.respondent != find_subject("other", "openai", first).respondent
-    other = {"base_url": "http://host:8000/v1"}
-    assert found.respondent != find_subject("served", "openai", other).respondent
-    assert "MY_KEY" not in json.dumps(found.description)
-    jpeg = find_subject("served", "openai", {**first, "image_format": "jpeg"})
+def test_a_model_is_known_by_its_name_and_its_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_KEY", KEY)
+    with ChatServer(lambda _: "Haus") as server, ChatServer(lambda _: "Haus") as other:
+        first = {"base_url": server.url}
+        same = {**first, "concurrency": 2, "timeout": 9, "api_key_env": "MY_KEY"}
+        found = find_subject("served", "openai", first)
+        assert found.respondent == find_subject("served", "openai", same).respondent
+        slash = {"base_url": f"{server.url}/"}
+        assert found.respondent == find_subject("served", "openai", slash).respondent
+        assert found.respondent != find_subject("other", "openai", first).respondent
+        elsewhere = {"base_url": other.url}
+        assert found.respondent != find_subject("served", "openai", elsewhere).respondent
+        assert "MY_KEY" not in json.dumps(found.description)
+        jpeg = find_subject("served", "openai", {**first, "image_format": "jpeg"})
     assert found.respondent != jpeg.respondent
     shown = found.description["engine_args"], jpeg.description["engine_args"]
-    assert shown[0]["base_url"] == "http://host/v1"
+    assert shown[0]["base_url"] == server.url
     assert shown[1]["image_format"] == "jpeg"
+
+
+def listing(**entry: object) -> Reply:
+    cards = [{"id": "another", "root": "/b"}, {"id": "served", "object": "model", **entry}]
+    return Reply(content=json.dumps({"object": "list", "data": cards}).encode())
+
+
+def test_a_model_is_known_by_what_lies_behind_its_name() -> None:
+    """A server that was started again with the next checkpoint has other answers."""
+    with ChatServer(lambda _: "Haus") as server:
+
+        def respondent(models: Reply) -> str:
+            server.models = models
+            return find_subject("served", "openai", {"base_url": server.url}).respondent
+
+        first = respondent(listing(root="/a/step-100", owned_by="vllm", created=1))
+        assert first == respondent(listing(root="/a/step-100", owned_by="vllm", created=2))
+        assert first != respondent(listing(root="/a/step-200", owned_by="vllm", created=1))
+        unlisted = respondent(Reply(404))
+        for nothing in (listing(root=None), Reply(content=b"[]"), Reply(content=b'{"data": 3}')):
+            assert respondent(nothing) == unlisted
+        server.models = listing(root="/a/step-100", owned_by="vllm")
+        found = find_subject("served", "openai", {"base_url": server.url})
+    told = {"root": "/a/step-100", "owned_by": "vllm"}
+    assert found.description["engine_args"]["served"] == told
+
+
+def test_a_server_that_is_not_ready_is_no_other_model() -> None:
+    """Else its answers would be asked for again under another key."""
+    replies = iter([refusal(503, "starting", **AGAIN), listing(root="/a")])
+    with ChatServer(lambda _: "Haus", lambda: next(replies)) as server:
+        found = find_subject("served", "openai", {"base_url": server.url})
+    assert found.description["engine_args"]["served"] == {"root": "/a"}
 
 
 # --- the command ---
@@ -153,7 +190,7 @@ def test_no_server_is_one_line_and_status_4(tmp_path: Path) -> None:
     assert done.returncode == 4
     assert f"error: no server answers at {server.url}" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
-    refused = towereval(*run_words("localhost", "--tasks", "ocrbench"), cwd=tmp_path / "results")
+    refused = towereval(*run_words("localhost", "--tasks", "ocrbench"), cwd=tmp_path)
     assert "wants base_url=http://HOST:PORT/v1" in error_line(refused, 2)
 
 

@@ -67,13 +67,28 @@ class Connection:
         except (OSError, http.client.HTTPException) as error:
             raise EngineError(f"no server answers at {self.url}: {error}") from error
 
-    def ask(self, path: str, body: Mapping[str, Any]) -> Any:
+    def look(self, path: str) -> Any:
+        """The JSON that lies there, None where there is none.
+
+        Raises `EngineError` where nobody answers, `Refused` where all that is said is "later".
+        """
+        try:
+            return self._send(path, None)
+        except urllib.error.HTTPError as error:
+            error.close()
+            return self.ask(path, None) if error.code in TRY_AGAIN else None
+        except EngineError:
+            return None
+        except (OSError, http.client.HTTPException) as error:
+            raise EngineError(f"no server answers at {self.url}: {error}") from error
+
+    def ask(self, path: str, body: Mapping[str, Any] | None) -> Any:
         """The JSON that comes back. Asked again where the server wants patience or hangs up.
 
         Raises `Refused` with the server's words, `EngineError` for what is no JSON, `OSError` and
         `HTTPException` for a server that cannot be reached.
         """
-        data = json.dumps(body).encode()
+        data = None if body is None else json.dumps(body).encode()
         for attempt in range(1, TRIES + 1):
             try:
                 return self._send(path, data)

@@ -25,6 +25,8 @@ from towereval.errors import EngineError, UsageError
 from towereval.types import Message, Model, Prompt, Request, Response, Text, Usage
 
 CONCURRENCY = 8
+# Of a model in the server's list. vLLM's `root` is the folder or hub id behind the name.
+STABLE = ("root", "owned_by")
 _KEY_ENV = "OPENAI_API_KEY"
 # vLLM's extensions without which no candidate can be scored.
 _SCORING = {"prompt_logprobs": 0, "return_token_ids": True}
@@ -42,11 +44,18 @@ class Settings:
     timeout: float = 600.0
     image_format: str = ""
 
-    @property
-    def identity(self) -> dict[str, str]:
-        """What is part of the model: how many requests it is sent at once, say, is not."""
+    def identity(self, name: str) -> dict[str, Any]:
+        """What is part of the model: how many requests it is sent at once, say, is not.
+
+        Raises `EngineError` where no server answers: it may hold another model by that name.
+        """
         shown = {"image_format": self.image_format} if self.image_format else {}
-        return {"base_url": self.base_url.rstrip("/"), **shown}
+        listed = self.connection().look("/models")
+        told = {"served": entry} if (entry := _entry(listed, name)) else {}
+        return {"base_url": self.base_url.rstrip("/"), **shown, **told}
+
+    def connection(self) -> Connection:
+        return Connection(self.base_url.rstrip("/"), _key(self.api_key_env), self.timeout)
 
 
 def settings(engine_args: Mapping[str, Any]) -> Settings:
@@ -82,8 +91,7 @@ class OpenAiEngine:
 
     def __init__(self, model: Model, settings: Settings) -> None:
         self.model, self.concurrency = model, settings.concurrency
-        url, key = settings.base_url.rstrip("/"), _key(settings.api_key_env)
-        self.connection = Connection(url, key, settings.timeout)
+        self.connection = settings.connection()
         most = 4 * settings.concurrency
         self.urls = DataUrls(settings.image_format, model.checkpoint.frames, most)
         self._cannot_score = ""
@@ -233,6 +241,15 @@ def _is_address(url: object) -> bool:
     except ValueError:
         return False
     return bool(known) and not ("@" in parts.netloc or parts.query or parts.fragment)
+
+
+def _entry(listed: Any, name: str) -> dict[str, str]:
+    """What the server's list says of the model and says again: vLLM's `created` is the time now."""
+    try:
+        (entry,) = (one for one in listed["data"] if one["id"] == name)
+        return {key: entry[key] for key in STABLE if isinstance(entry.get(key), str)}
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return {}
 
 
 def _key(variable: str) -> str:
