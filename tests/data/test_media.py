@@ -109,14 +109,14 @@ def test_every_kind_of_picture_becomes_rgb(
     assert near(shown.getpixel((4, 4)), pixel)
 
 
-def bomb(width: int, height: int) -> bytes:
-    """A PNG of a few bytes that claims to be large."""
+def bomb(width: int, height: int, colours: int = 2) -> bytes:
+    """A PNG of a few bytes that claims to be large; `colours` 2 is RGB, 0 grey."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         checksum = struct.pack(">I", zlib.crc32(kind + data))
         return struct.pack(">I", len(data)) + kind + data + checksum
 
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, colours, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
 
 
@@ -135,6 +135,8 @@ NOISE = pil.effect_noise((64, 48), 50).convert("RGB")
         (b"", "not a picture"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n", "not a picture"),
         (bomb(20_000, 20_000), "400000000 pixels"),
+        (encoded(pil.new("I", (8, 8), 70_000), "TIFF"), "(Pillow's mode I)"),
+        (encoded(pil.new("F", (8, 8), 0.5), "TIFF"), "(Pillow's mode F)"),
     ],
     ids=[
         "png",
@@ -146,6 +148,8 @@ NOISE = pil.effect_noise((64, 48), 50).convert("RGB")
         "empty",
         "a program (EPS)",
         "bomb",
+        "32-bit integers",
+        "floats",
     ],
 )
 def test_a_bad_picture_is_named_with_its_fault(tmp_path: Path, data: bytes, fault: str) -> None:
@@ -161,15 +165,41 @@ def test_a_missing_picture_is_told_when_it_is_decoded(tmp_path: Path) -> None:
         media.decode_image(image)
 
 
+def test_a_device_is_no_picture(tmp_path: Path) -> None:
+    (tmp_path / "endless.png").symlink_to("/dev/zero")
+    with pytest.raises(DataError, match="it is no file"):
+        media.decode_image(media.image_file(tmp_path / "endless.png"))
+
+
 def test_a_picture_of_a_log_without_pictures_is_told() -> None:
     with pytest.raises(DataError, match="log without pictures"):
         media.decode_image(Image("", "abc"))
 
 
-def test_the_limit_of_pixels_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(media, "MAX_PIXELS", 63)
-    with pytest.raises(DataError, match="8x8 is more than 63 pixels"):
-        decoded(tmp_path, encoded(pil.new("RGB", (8, 8)), "PNG"))
+@pytest.mark.parametrize("own", [True, False], ids=["Pillow's own", "Pillow's lifted"])
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_the_limit_of_pixels_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: bool
+) -> None:
+    if not own:
+        monkeypatch.setattr(pil, "MAX_IMAGE_PIXELS", None)
+    file = tmp_path / "picture"
+    width = 12_470
+    for more, fault in ((0, "file is truncated"), (1, f"{media.MAX_PIXELS} pixels")):
+        file.write_bytes(bomb(width, media.MAX_PIXELS // width + more, colours=0))
+        with pytest.raises(DataError, match=fault):
+            media.decode_image(media.image_file(file))
+
+
+def test_the_size_is_that_of_what_is_shown(tmp_path: Path) -> None:
+    for orientation in range(1, 9):
+        exif = pil.Exif()
+        exif[0x0112] = orientation
+        file = tmp_path / f"{orientation}.jpg"
+        file.write_bytes(encoded(two_halves(RED, BLUE), "JPEG", exif=exif))
+        image = media.image_file(file)
+        width, height = media.decode_image(image).size
+        assert media.image_size(image) == (height, width)
 
 
 # --- the cache ---
@@ -200,6 +230,17 @@ def test_a_file_and_its_bytes_have_the_same_hash(tmp_path: Path) -> None:
     data = encoded(two_halves(RED, BLUE), "PNG")
     (tmp_path / "a.png").write_bytes(data)
     assert media.image_file(tmp_path / "a.png").sha256 == media.image_bytes(data).sha256
+
+
+def test_a_cache_that_cannot_be_written_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("TOWEREVAL_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(DataError) as raised:
+        media.image_bytes(encoded(NOISE, "PNG"))
+    assert str(tmp_path / "file" / "cache") in str(raised.value)
+    assert "Not a directory; TOWEREVAL_CACHE names" in str(raised.value)
 
 
 def test_writing_leaves_no_temporary_file(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ import os
 import struct
 import threading
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +29,11 @@ if TYPE_CHECKING:
 # to pictures and clips; frames by np.linspace over the order shown, reduced to full HD; a clip's
 # rate as its frames show it.
 DECODING = "rgb-upright-2"
-MAX_PIXELS = 200_000_000
+# Pillow's own limit, which holds also where a program has lifted Pillow's.
+MAX_PIXELS = 178_956_970
+# Integers and floats in no known range: Pillow would show nearly all of them black or white.
+_MEASURES = ("I", "F")
+_ORIENTATION = 0x0112
 # Pillow's formats but those that nobody keeps photographs in; for EPS it would run Ghostscript.
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM", "ICO")
 
@@ -49,11 +55,20 @@ def image_file(file: Path) -> Image:
 
 
 def image_bytes(data: bytes) -> Image:
-    """A picture that came inside a row: written once to the cache, under its hash."""
+    """A picture that came inside a row: written once to the cache, under its hash.
+
+    Raises `DataError` where the cache cannot be written.
+    """
     sha256 = hashlib.sha256(data).hexdigest()
     file = cache_folder() / "media" / sha256[:2] / sha256
-    if not file.exists():
-        write_atomically(file, data)
+    try:
+        if not file.exists():
+            write_atomically(file, data)
+    except OSError as error:
+        raise DataError(
+            f"a picture cannot be kept in {file.parent}: {error.strerror or error}; TOWEREVAL_CACHE"
+            " names the folder for it"
+        ) from error
     return Image(str(file), sha256)
 
 
@@ -78,8 +93,28 @@ def write_atomically(file: Path, data: bytes) -> None:
 
 def decode_image(image: Image) -> Picture:
     """The picture upright and in RGB. Raises `DataError` naming the file and its fault."""
+    from PIL import ImageOps
+
+    with _opened(image) as picture:
+        # As `datasets` does: a camera's orientation tag is applied before a model sees the picture.
+        upright = ImageOps.exif_transpose(picture)
+        if upright.mode.startswith("I;16"):  # Pillow would show all but the darkest as white
+            upright = upright.point(lambda value: value * (1 / 256)).convert("L")
+        return upright.convert("RGB")
+
+
+def image_size(image: Image) -> tuple[int, int]:
+    """Height and width as `decode_image` shows it. Raises `DataError`."""
+    with _opened(image) as picture:
+        turned = picture.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+        return (picture.width, picture.height) if turned else (picture.height, picture.width)
+
+
+@contextmanager
+def _opened(image: Image) -> Iterator[Picture]:
+    """A picture that may be decoded; what its reader raises becomes a `DataError`."""
     from PIL import Image as pil
-    from PIL import ImageOps, UnidentifiedImageError
+    from PIL import UnidentifiedImageError
 
     if not image.source:
         raise DataError(
@@ -91,24 +126,16 @@ def decode_image(image: Image) -> Picture:
             if picture.width * picture.height > MAX_PIXELS:
                 size = f"{picture.width}x{picture.height}"
                 raise DataError(f"{image.source}: {size} is more than {MAX_PIXELS} pixels")
-            # As `datasets` does: a camera's orientation tag is applied before a model sees the
-            # picture.
-            upright = ImageOps.exif_transpose(picture)
-            if upright.mode.startswith("I;16"):  # Pillow would show all but the darkest as white
-                upright = upright.point(lambda value: value * (1 / 256)).convert("L")
-            return upright.convert("RGB")
+            if picture.mode in _MEASURES:
+                raise DataError(
+                    f"{image.source}: 32 bits a pixel (Pillow's mode {picture.mode}) tell no"
+                    " brightness: save it with 8 or 16"
+                )
+            yield picture
     except UnidentifiedImageError as error:
         raise DataError(f"{image.source}: not a picture that Pillow can read") from error
     except (*_FAULTS, pil.DecompressionBombError) as error:
         raise DataError(f"{image.source}: cannot be decoded: {error}") from error
-
-
-def is_turned(image: Image) -> bool:
-    """Whether a camera's orientation tag says that the pixels lie otherwise than they are seen."""
-    from PIL import Image as pil
-
-    with pil.open(image.source) as picture:
-        return int(picture.getexif().get(0x0112, 1)) != 1
 
 
 def decode_frames(images: tuple[Image | Frame, ...], frame_size: int = 0) -> list[Picture]:
