@@ -276,12 +276,45 @@ def test_a_folder_given_by_a_relative_path(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_downloaded_snapshot_holds_links(tmp_path: Path) -> None:
-    """As huggingface_hub's cache does: files are links to blobs outside the snapshot."""
-    folder = tmp_path / "snapshot"
-    (tmp_path / "blob").write_bytes(png(6))
-    write(folder / "test.jsonl", {"image": "a.png"})
-    (folder / "a.png").symlink_to(tmp_path / "blob")
-    assert shades(folder) == [6]
+    """As huggingface_hub's cache does: files are links to blobs beside the snapshots."""
+    repo = tmp_path / "datasets--team--photos"
+    folder = repo / "snapshots" / "0123456789abcdef"
+    write(folder / "kie" / "test.jsonl", {"image": "a.png"})
+    (repo / "blobs").mkdir()
+    (repo / "blobs" / "6f1c").write_bytes(png(6))
+    (folder / "kie" / "a.png").symlink_to("../../../blobs/6f1c")
+    assert shades(folder / "kie") == [6]
+    (tmp_path / "linked").symlink_to(folder / "kie")
+    assert shades(tmp_path / "linked") == [6]
+
+
+def test_links_within_the_folder_are_followed(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    write(folder / "kie" / "test.jsonl", {"image": "images/a.png"})
+    (folder / "pictures").mkdir()
+    (folder / "pictures" / "a.png").write_bytes(png(5))
+    (folder / "kie" / "images").symlink_to("../pictures")
+    dataset = Dataset("team/photos", split="test", config="kie", media=("image",))
+    assert shades(folder, dataset) == [5]
+
+
+@pytest.mark.parametrize("linked", ["images", "images/a.png"])
+@pytest.mark.parametrize("place", ["data", "snapshots/0123", "datasets--x/0123"])
+def test_a_link_does_not_lead_outside_the_folder(tmp_path: Path, place: str, linked: str) -> None:
+    folder, private = tmp_path / place, tmp_path / "private"
+    private.mkdir()
+    (private / "a.png").write_bytes(png(1))
+    write(folder / "test.jsonl", {"image": "images/a.png"})
+    (folder / linked).parent.mkdir(exist_ok=True)
+    (folder / linked).symlink_to(private if linked == "images" else private / "a.png")
+    found = refusal(folder)
+    assert found.endswith(f"is a link to {private / 'a.png'}, which lies outside {folder}")
+
+
+def test_a_link_to_itself_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "test.jsonl", {"image": "a.png"})
+    (tmp_path / "a.png").symlink_to("a.png")
+    assert "'a.png'... is no file's name" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize(

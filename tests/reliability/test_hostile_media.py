@@ -93,7 +93,6 @@ FILES: dict[str, tuple[Callable[[], bytes], str]] = {
 NAMES = {
     "a folder": "it is no file",
     "a pipe.png": "it is no file",
-    "a device.png": "it is no file",
     "missing.png": "No such file",
     "http://127.0.0.1:{port}/a.png": "No such file",
     "file:///etc/hostname": "No such file",
@@ -113,7 +112,6 @@ def test_each_is_shown_or_refused_alone(tmp_path: Path, listener: tuple[str, lis
         (data / name).write_bytes(make())
     (data / "a folder").mkdir()
     os.mkfifo(data / "a pipe.png")
-    (data / "a device.png").symlink_to("/dev/zero")
     said = {name: fault for name, (_, fault) in FILES.items()} | {
         name.format(port=address.rpartition(":")[2]): fault for name, fault in NAMES.items()
     }

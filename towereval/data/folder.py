@@ -32,9 +32,7 @@ class FolderSource:
         return row_image(value)
 
     def video(self, value: object) -> Video:
-        if isinstance(value, Path):
-            return media.video_file(value)
-        raise DataError(f"wanted the path of a clip, found {type(value).__name__}")
+        return row_video(value)
 
     def _rows(self, dataset: Dataset) -> Iterator[Mapping[str, Any]]:
         root = self.folder / dataset.config
@@ -69,16 +67,39 @@ class FolderSource:
         return row
 
     def _within(self, name: str, near: Path) -> Path:
+        """Raises `DataError` for what lies outside the folder that the user named.
+
+        Also by a link: a data set that was unpacked here must not show a model the user's files.
+        """
         try:
             beside = (near / name).exists() or not (self.folder / name).exists()
-        except OSError as error:
+            top = os.path.normpath(self.folder.absolute())
+            file = Path(os.path.normpath((near if beside else self.folder).absolute() / name))
+            real = file.resolve()
+        except (OSError, RuntimeError, ValueError) as error:  # the second is a link to itself
             raise DataError(f"{self.folder}: {name[:40]!r}... is no file's name") from error
-        # A row must not reach files outside the folder that the user named; links inside it may.
-        top = os.path.normpath(self.folder.absolute())
-        file = Path(os.path.normpath((near if beside else self.folder).absolute() / name))
         if not file.is_relative_to(top):
             raise DataError(f"{file} lies outside {self.folder}")
+        if not any(real.is_relative_to(place) for place in _places(self.folder)):
+            raise DataError(f"{file} is a link to {real}, which lies outside {self.folder}")
         return file
+
+
+def _places(folder: Path) -> tuple[Path, ...]:
+    """Where a folder's files may really lie: in it; a snapshot of the hub's has them in `blobs`."""
+    real = folder.resolve()
+    blobs = [
+        place.parent / "blobs"
+        for place in (real, *real.parents)
+        if place.name == "snapshots" and place.parent.name.startswith("datasets--")
+    ]
+    return (real, *blobs)
+
+
+def row_video(value: object) -> Video:
+    if isinstance(value, Path):
+        return media.video_file(value)
+    raise DataError(f"wanted the path of a clip, found {type(value).__name__}")
 
 
 def row_image(value: object) -> Image:

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from towereval.data import media
-from towereval.data.folder import row_image, undecoded
+from towereval.data.folder import row_image, row_video, undecoded
 from towereval.errors import DataError, MissingExtra
 from towereval.types import Dataset, Image, Video
 
@@ -43,9 +42,7 @@ class HubSource:
         return row_image(value)
 
     def video(self, value: object) -> Video:
-        if isinstance(value, Path):
-            return media.video_file(value)
-        raise DataError(f"wanted the path of a clip, found {type(value).__name__}")
+        return row_video(value)
 
     def _commit(self, dataset: Dataset) -> str:
         """The commit behind the revision; the revision itself where there is no network."""
