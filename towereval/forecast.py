@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from towereval.data.media import image_size
+from towereval.errors import DataError
 from towereval.progress import Listener
 from towereval.run import Plan, Settled, collect, settle
 from towereval.speed import Speed, read_performance
@@ -105,9 +107,10 @@ def _prompt_tokens(store: Store, model: Model, count: int) -> int | None:
 
 
 def _tokens_of(request: Request, model: Model, encoder: Any) -> int | None:
-    """With a picture's tokens as the model's own processor counts them; None: it cannot tell."""
-    from PIL import Image as pillow
+    """With a picture's tokens as the model's own processor counts them; None: it cannot tell.
 
+    0 where a picture cannot be read: the model is never asked.
+    """
     from towereval.engines.prompts import Decoded
 
     rendered = model.adapter.render(request.prompt, model.checkpoint)
@@ -119,8 +122,10 @@ def _tokens_of(request: Request, model: Model, encoder: Any) -> int | None:
     for image in rendered.images:
         if not isinstance(image, Image):
             return None  # a clip's frame
-        with pillow.open(image.source) as opened:
-            sizes.append((opened.height, opened.width))
+        try:
+            sizes.append(image_size(image))
+        except DataError:
+            return 0
     if sizes and count:
         shown = count(image_sizes=sizes)["num_image_tokens"]
         tokens += sum(shown) - len(shown)  # in the place of one token each

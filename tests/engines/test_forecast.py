@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from tests.test_cli import error_line, towereval
 from towereval.forecast import forecast
 from towereval.progress import Silence
-from towereval.run import Plan
+from towereval.run import SAMPLES, Plan
 from towereval.speed import read_performance
 
 pytestmark = pytest.mark.engine
@@ -33,6 +34,22 @@ def test_a_forecast_is_what_the_engine_counts(tmp_path: Path) -> None:
     more = forecast(Plan("tiny", ("textvqa",), split="sample", output=plan.output), Silence())
     assert more.measured == before.folder.name
     assert more.minutes == pytest.approx(more.requests / speed.rate / 60)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_a_picture_that_is_not_there_is_no_traceback(tmp_path: Path) -> None:
+    """Its request will fail: it has no tokens, and the others are counted."""
+    data = tmp_path / "ocrbench"
+    shutil.copytree(SAMPLES / "ocrbench", data)
+    plan = Plan("tiny", ("ocrbench",), data={"ocrbench": data}, output=tmp_path / "results")
+    whole = forecast(plan, Silence())
+    pictures = sorted(data.rglob("*.jpg")) + sorted(data.rglob("*.png"))
+    pictures[0].unlink()
+    pictures[1].write_bytes(b"no picture")
+    fewer = forecast(plan, Silence())
+    assert fewer.requests == whole.requests
+    assert whole.prompt_tokens and fewer.prompt_tokens
+    assert 0 < fewer.prompt_tokens < whole.prompt_tokens
 
 
 def test_the_command_counts_and_leaves_nothing(tmp_path: Path) -> None:
