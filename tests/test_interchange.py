@@ -366,6 +366,16 @@ def test_the_command_writes_tables_of_many_runs(tmp_path: Path) -> None:
     assert (tmp_path / "x" / "rows.csv").read_text().count("\n") == 5
 
 
+@pytest.mark.parametrize("output", [".", "/"])
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_folder_where_a_file_is_wanted_has_status_2(
+    tmp_path: Path, form: str, output: str
+) -> None:
+    run = finished(tmp_path, "a", "r1")
+    done = towereval("export", run, "--format", form, "--output", output, cwd=tmp_path)
+    assert f"{output} is a folder: name a file in it" in error_line(done, 2)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -450,6 +450,25 @@ def test_an_engine_that_only_scores_cannot_judge(monkeypatch: pytest.MonkeyPatch
         judging.find_judge(JudgePlan("j", "openai", {"base_url": "http://host/v1"}))
 
 
+def test_a_judges_folder_is_no_part_of_its_signature(
+    pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "checkpoints" / "judge-7b").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    judges = {
+        "checkpoints/judge-7b": "judge-7b",
+        f"generic:{tmp_path}/checkpoints/judge-7b/": "generic:judge-7b",
+        "/home/someone/not/here": "here",  # a path of the server's machine
+        "org/judge-7b": "org/judge-7b",
+        "llama3:8b": "llama3:8b",
+    }
+    for model, named in judges.items():
+        task = plugins.load_task("alm_bench@official")
+        with Store(tmp_path / "store") as store:
+            judge = ask_judge(store, [task], str, pair.judge(model), lambda: None)
+        assert re.fullmatch(rf"{re.escape(named)}@[0-9a-f]{{12}}", judge.name), judge.name
+
+
 @pytest.mark.engine
 @pytest.mark.skipif(
     find_spec("torch") is None or find_spec("transformers") is None,

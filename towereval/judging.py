@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from towereval import engines
@@ -60,8 +61,16 @@ def find_judge(plan: JudgePlan) -> tuple[Judge, Subject]:
     if "generate" not in engines.find(plan.engine).capabilities:
         raise UsageError(f"{plan.engine} cannot judge: it does not generate")
     subject = find_subject(plan.model, plan.engine, plan.engine_args)
-    name = f"{plan.model}@{subject.respondent[:12]}"
+    name = f"{_name(plan.model)}@{subject.respondent[:12]}"
     return Judge(name, subject.respondent), subject
+
+
+def _name(model: str) -> str:
+    """Of a path the last part: signatures are published, and the digest tells two folders apart."""
+    family, colon, place = model.rpartition(":")
+    if place and (place.startswith(("/", ".", "~")) or Path(place).exists()):
+        return f"{family}{colon}{Path(place).absolute().name}"
+    return model
 
 
 def ask_judge(

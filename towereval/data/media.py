@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from towereval.data.video import Clip, check_regular, decode_video
-from towereval.errors import DataError
+from towereval.errors import DataError, UsageError
 from towereval.types import Frame, Image, Video
 
 if TYPE_CHECKING:
@@ -77,7 +77,12 @@ def video_file(file: Path) -> Video:
 
 
 def write_atomically(file: Path, data: bytes) -> None:
-    """Write to a temporary name, sync, rename: a reader sees all of the file or nothing."""
+    """Write to a temporary name, sync, rename: a reader sees all of the file or nothing.
+
+    Raises `UsageError` for a path that can only be a folder's, and `OSError`.
+    """
+    if not file.name:
+        raise UsageError(f"{file} is a folder: name a file in it")
     file.parent.mkdir(parents=True, exist_ok=True)
     temporary = file.with_name(f".{file.name}.{os.getpid()}.{threading.get_ident()}")
     try:
