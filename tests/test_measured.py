@@ -112,7 +112,7 @@ def test_a_manifest_that_lists_its_data_otherwise_is_refused(folder: Path, data:
 @pytest.mark.parametrize(
     ("stats", "what"),
     [
-        ("[9,9", r"a score in run\.sqlite is '\[9,9', no list of numbers"),
+        ("[9,9", r"run\.sqlite: a score is '\[9,9', no list of numbers"),
         ('["a"]', "no list of numbers"),
         ("[NaN]", "no list of numbers"),
         ("3", "no list of numbers"),

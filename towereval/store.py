@@ -325,7 +325,7 @@ class Store:
         for name, language, group, cluster, _, why, failed, remark, stats in self._db.execute(
             query, (task, metric)
         ):
-            values = _statistics(stats)
+            values = self._statistics(stats)
             yield Score(name, language, group, cluster, metric, values, why, bool(failed), remark)
 
     def _scores_between(
@@ -334,8 +334,21 @@ class Store:
         query = "SELECT sample, metric, stats, unscored FROM scores WHERE sample BETWEEN ? AND ?"
         found: dict[int, dict[str, tuple[tuple[float, ...], str]]] = {}
         for sample, metric, stats, why in self._db.execute(query, (first, last)):
-            found.setdefault(sample, {})[metric] = _statistics(stats), why
+            found.setdefault(sample, {})[metric] = self._statistics(stats), why
         return found
+
+    def _statistics(self, text: str) -> tuple[float, ...]:
+        """Raises `StoreError` for what `replace_scores` has not written."""
+        try:
+            values = tuple(json.loads(text))
+            if all(type(one) in (int, float) and isfinite(one) for one in values):
+                return values
+        except (ValueError, TypeError):
+            pass
+        raise StoreError(
+            f"{self.folder}/run.sqlite: a score is {text!r:.60}, no list of numbers; towereval"
+            " score writes it again"
+        )
 
     def answer_texts(self, task: str) -> Iterator[tuple[str, str, str, float | None]]:
         """Language, sample, raw text and log-probability of every answer in the order of asking."""
@@ -505,16 +518,6 @@ def _connect_reading(file: Path) -> sqlite3.Connection:
         db.close()
         raise StoreError(f"{file}: made by another towereval; start anew with --fresh")
     return db
-
-
-def _statistics(text: str) -> tuple[float, ...]:
-    try:
-        values = tuple(json.loads(text))
-    except (ValueError, TypeError) as error:
-        raise StoreError(f"a score in run.sqlite is {text!r:.60}, no list of numbers") from error
-    if not all(type(one) in (int, float) and isfinite(one) for one in values):
-        raise StoreError(f"a score in run.sqlite is {text!r:.60}, no list of numbers")
-    return values
 
 
 def _take_lock(file: Path) -> int:
