@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import socketserver
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +53,41 @@ def test_the_key_and_the_question_follow_no_redirect(
             [answer] = start(server).run([words()])
     assert answer.error.startswith(f"EngineError: HTTP {status}: ")
     assert other.asked == other.listed == []
+
+
+@pytest.fixture
+def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
+    """One on loopback for everything; the requests that it saw, each of which it refuses."""
+    seen: list[bytes] = []
+
+    class Refusing(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            seen.append(b"".join(iter(self.rfile.readline, b"\r\n")))
+            self.wfile.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+
+    monkeypatch.delenv("no_proxy")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        for name in ("http_proxy", "https_proxy", "all_proxy"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{server.server_address[1]}")
+        yield seen
+        server.shutdown()
+
+
+def test_a_proxy_sees_neither_the_key_nor_the_questions(
+    monkeypatch: pytest.MonkeyPatch, proxy: list[bytes]
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    [answer], [asked] = answers(lambda _: "Haus", [words()])
+    assert (answer.text, asked.headers["Authorization"]) == ("Haus", f"Bearer {KEY}")
+    assert proxy == []
+    with pytest.raises(EngineError, match="no server answers at https://.*403"):
+        find_subject("served", "openai", {"base_url": "https://models.invalid/v1"})
+    [tunnel] = proxy
+    assert tunnel.startswith(b"CONNECT models.invalid:443 HTTP/1.")
+    assert KEY.encode() not in tunnel
+    assert b"Authorization" not in tunnel
 
 
 def test_the_key_goes_into_the_header_alone(monkeypatch: pytest.MonkeyPatch) -> None:

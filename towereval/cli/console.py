@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
+from towereval.printable import visible
 from towereval.types import Result
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def show_results(results: Sequence[Result]) -> None:
     table = Table(box=None, pad_edge=False)
     for name in ("task", "metric", "language"):
         table.add_column(name)
-    for name in ("score", "±", "95% interval", "n", "failed", "unscored"):
+    for name in ("score", plus_minus(), "95% interval", "n", "failed", "unscored"):
         table.add_column(name, justify="right")
     whole = [result for result in results if not result.group]
     for _, rows in groupby(whole, key=lambda r: (r.task, r.metric)):
@@ -97,7 +98,7 @@ def show_results(results: Sequence[Result]) -> None:
             print(f"{row.task} {row.metric} {named}: {row.n_failed} failed; {row.note}")
     reasons = {(r.task, r.metric, r.note) for r in whole if r.value is None and r.note}
     for task, metric, reason in sorted(reasons):
-        print(f"{task} {metric} is {reason}")
+        print(f"{task} {metric} is {visible(reason)}")
 
 
 def print_table(table: Table) -> None:
@@ -116,7 +117,16 @@ def half_width(row: Result) -> str:
     """Half of the interval, which need not lie evenly around the value."""
     if row.ci_low is None or row.ci_high is None:
         return "-"
-    return f"±{number((row.ci_high - row.ci_low) / 2, row)}"
+    return f"{plus_minus()}{number((row.ci_high - row.ci_low) / 2, row)}"
+
+
+def plus_minus() -> str:
+    """In the letters that the terminal has."""
+    try:
+        "±".encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return "+/-"
+    return "±"
 
 
 def interval(row: Result) -> str:
@@ -132,7 +142,8 @@ def write_report(folder: Path) -> None:
     try:
         publish.write_report(folder)
     except Exception as error:  # noqa: BLE001 the run itself is done and told
-        print(f"note: no report.html: {type(error).__name__}: {error}", file=sys.stderr)
+        reason = visible(" ".join(str(error).split()))
+        print(f"note: no report.html: {type(error).__name__}: {reason}", file=sys.stderr)
 
 
 def exit_status(outcome: Outcome, most_failed: float) -> int:
@@ -144,4 +155,4 @@ def exit_status(outcome: Outcome, most_failed: float) -> int:
 
 def show_failures(failures: Iterable[tuple[str, int]]) -> None:
     for reason, count in failures:
-        print(f"failed {count}x: {reason}", file=sys.stderr)
+        print(f"failed {count}x: {visible(reason)}", file=sys.stderr)

@@ -45,8 +45,13 @@ class Connection:
         if key:
             self._headers["Authorization"] = f"Bearer {key}"
         self._open = _Sockets()
+        # A proxy reads what is sent in the clear, the key too; of https it sees CONNECT alone.
+        tunnels = {kind: at for kind, at in urllib.request.getproxies().items() if kind == "https"}
         self._opener = urllib.request.build_opener(
-            _NoRedirects, _Http(self._open), _Https(self._open)
+            urllib.request.ProxyHandler(tunnels),
+            _NoRedirects,
+            _Http(self._open),
+            _Https(self._open),
         )
 
     def resume(self) -> None:

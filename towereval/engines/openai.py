@@ -22,6 +22,7 @@ from towereval.engines import KINDS
 from towereval.engines.connection import Connection, Refused
 from towereval.engines.data_urls import FORMATS, DataUrls
 from towereval.errors import EngineError, UsageError
+from towereval.printable import visible
 from towereval.types import Message, Model, Prompt, Request, Response, Text, Usage
 
 CONCURRENCY = 8
@@ -145,7 +146,7 @@ class OpenAiEngine:
         except Exception as error:  # noqa: BLE001 the engine border: it becomes the request's own error
             kind = EngineError if isinstance(error, EngineError) else type(error)
             reason = " ".join(f"{kind.__name__}: {error}".split())
-            return Response(request.key, error=self.connection.without_key(reason))
+            return Response(request.key, error=visible(self.connection.without_key(reason)))
         return replace(response, seconds=time.monotonic() - began)
 
     def _body(self, request: Request) -> dict[str, Any]:
