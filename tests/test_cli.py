@@ -244,6 +244,22 @@ def test_a_run_prints_its_numbers_and_where_they_are(tmp_path: Path, recorded: P
     assert scored.stdout.splitlines() == table
 
 
+def test_a_terminal_without_a_sign_is_no_error(tmp_path: Path, recorded: Path) -> None:
+    words = replay(recorded, "--tasks", "multi30k")
+    done = towereval(*words, cwd=tmp_path, PYTHONIOENCODING="ascii")
+    assert done.returncode == 0, done.stderr
+    assert "+/-" in done.stdout
+    wrong = towereval(
+        "run", "--model", "x", "--tasks", "日", cwd=tmp_path, PYTHONIOENCODING="ascii"
+    )
+    assert r"unknown task '\u65e5'" in error_line(wrong, 2)
+
+
+def test_an_error_does_not_steer_a_terminal(tmp_path: Path) -> None:
+    done = towereval("leaderboard", "no\x1b]0;owned\x07 such", cwd=tmp_path)
+    assert r"no\u001b]0;owned\u0007 such: no finished run" in error_line(done, 2)
+
+
 def test_a_run_with_failed_requests_has_status_4_and_says_how_many(
     tmp_path: Path, recorded: Path
 ) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from tests.chat_server import Asked, ChatServer, Reply, completion, refusal
 from tests.engines.asking import AGAIN, QUESTION, answers, in_turn, showing, start, words
+from tests.test_cli import towereval
 from towereval.data.media import image_file
 from towereval.engines import connection
 from towereval.types import Image, Request
@@ -115,6 +116,22 @@ def test_an_endless_answer_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatc
 def test_a_refusal_is_told_in_one_line(content: bytes, told: str) -> None:
     [answer], _ = answers(lambda _: Reply(404, content), [words()])
     assert answer.error == f"EngineError: HTTP 404: {told}"
+
+
+def test_what_a_server_says_does_not_steer_a_terminal(tmp_path: Path) -> None:
+    hostile = refusal(400, "no\x1b]0;owned\x07 \u202esuch model")
+    with ChatServer(lambda _: hostile) as server:
+        at = ("--engine", "openai", "--engine-args", f"base_url={server.url}")
+        given = ("--model", "served", "--tasks", "ocrbench", "--split", "sample")
+        done = towereval("run", *given, *at, cwd=tmp_path)
+    assert done.returncode == 4
+    assert "HTTP 400: no\\u001b]0;owned\\u0007 \\u202esuch model" in done.stderr
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert files
+    printed = [done.stdout.encode(), done.stderr.encode()]
+    assert [text for text in printed if b"\x1b" in text or b"\x07" in text] == []
+    kept = [path.name for path in files if b"\x1b]0;owned" in path.read_bytes()]
+    assert kept == []
 
 
 def test_a_torn_picture_is_its_own_requests_error(

@@ -6,6 +6,7 @@ regression that `compare` found and nothing else.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -28,6 +29,7 @@ from towereval.cli import (
     smpqa,
 )
 from towereval.errors import TowerevalError, UsageError
+from towereval.printable import visible
 
 app = typer.Typer(
     name="towereval",
@@ -54,6 +56,10 @@ app.add_typer(smpqa.app, name="smpqa")
 
 
 def main() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            # A terminal without a sign (PYTHONIOENCODING=ascii) is shown its number.
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except UsageError as error:
@@ -75,5 +81,5 @@ def main() -> None:
 
 
 def _fail(message: str, status: int) -> None:
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    print(f"error: {visible(' '.join(message.split()))}", file=sys.stderr)
     sys.exit(status)
