@@ -14,7 +14,7 @@ from towereval.types import Engine, Image, Request, Response
 pytestmark = pytest.mark.engine
 
 Question = Callable[..., Request]
-AHEAD = {"VllmEngine": vllm.WINDOW + 32, "TransformersEngine": 64}
+AHEAD = {"VllmEngine": vllm.WINDOW + vllm.AHEAD, "TransformersEngine": 64}
 
 
 class Endless:

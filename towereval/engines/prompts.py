@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 from bisect import bisect_left
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from PIL.Image import Image as Picture
 
@@ -18,6 +20,8 @@ from towereval.data.media import decode_frames
 from towereval.data.video import Clip, decode_video
 from towereval.errors import DataError, ModelError
 from towereval.types import Checkpoint, Model, Rendered, Request, Response, Text
+
+Media: TypeAlias = tuple[list[Picture], list[Clip]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ class Encoded:
 
 
 class PromptEncoder:
-    """Chat template and tokenizer of one model. Not for use by several threads at once."""
+    """Chat template and tokenizer of one model, for one thread at a time: others wait."""
 
     def __init__(self, model: Model, *, trust_remote_code: bool = False) -> None:
         from transformers import AutoProcessor
@@ -65,6 +69,7 @@ class PromptEncoder:
             )
         self._template = template
         self._checkpoint = model.checkpoint
+        self._lock = threading.Lock()  # Rust's tokenizers refuse a second borrower
         # Gemma 3's template writes what begins a picture, and the processor the rest.
         kinds = ("image_token", "video_token", "boi_token")
         names = [getattr(self.processor, kind, None) for kind in kinds]
@@ -74,6 +79,10 @@ class PromptEncoder:
     def encode(self, decoded: Decoded) -> Encoded:
         """Raises `DataError` for what the engines would answer each in its own way."""
         self._check(decoded)
+        with self._lock:
+            return self._encode(decoded)
+
+    def _encode(self, decoded: Decoded) -> Encoded:
         continuation = decoded.request.continuation
         text = self.tokenizer.apply_chat_template(
             list(decoded.rendered.messages),
@@ -118,7 +127,8 @@ class PromptEncoder:
 
     def decode(self, token_ids: Sequence[int], stop: Sequence[str]) -> str:
         """The answer's text, up to the first stop string."""
-        text = str(self.tokenizer.decode(token_ids, skip_special_tokens=True))
+        with self._lock:
+            text = str(self.tokenizer.decode(token_ids, skip_special_tokens=True))
         return text[: min((text.index(end) for end in stop if end in text), default=len(text))]
 
     def until_stop(self, token_ids: Sequence[int], stop: Sequence[str]) -> list[int]:
@@ -134,47 +144,56 @@ class PromptEncoder:
         return any(end in text for end in stop)
 
 
-def decode_ahead(
-    model: Model, requests: Iterable[Request], *, workers: int = 2, depth: int = 16
-) -> Iterator[Decoded]:
-    """Requests in order with decoded media; `depth` of them are decoded ahead in `workers` threads.
+class Decoders:
+    """Threads that decode media. Neighbours that show the same media share one decoding."""
 
-    Neighbours that show the same media share one decoding.
-    """
-    recent: OrderedDict[tuple[object, ...], Future[tuple[list[Picture], list[Clip]]]] = (
-        OrderedDict()
-    )
-    waiting: deque[tuple[Request, Rendered, Future[tuple[list[Picture], list[Clip]]]]] = deque()
-    shown = model.checkpoint
+    def __init__(self, model: Model, *, workers: int = 2, recent: int = 16) -> None:
+        self._model = model
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
+        self._most = recent
+        self._recent: OrderedDict[tuple[object, ...], Future[Media]] = OrderedDict()
 
-    def media(rendered: Rendered) -> tuple[list[Picture], list[Clip]]:
+    def submit(self, request: Request) -> Callable[[], Decoded]:
+        """Begin to decode; what is returned waits for the outcome."""
+        rendered = self._model.adapter.render(request.prompt, self._model.checkpoint)
+        key = (rendered.images, rendered.videos)
+        if key not in self._recent:
+            self._recent[key] = self._pool.submit(self._decode, rendered)
+            while len(self._recent) > self._most:
+                self._recent.popitem(last=False)
+        media = self._recent[key]
+
+        def wait() -> Decoded:
+            try:
+                images, videos = media.result()
+            except Exception as error:  # noqa: BLE001 the engine border: one bad file is one failed request
+                return Decoded(request, rendered, error=f"{type(error).__name__}: {error}")
+            return Decoded(request, rendered, images, videos)
+
+        return wait
+
+    def close(self) -> None:
+        """What has not begun is not decoded, and who waits for it is told so."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _decode(self, rendered: Rendered) -> Media:
+        shown = self._model.checkpoint
         clips = [decode_video(video, shown.frames) for video in rendered.videos]
         return decode_frames(rendered.images, shown.frame_size), clips
 
-    def result(item: tuple[Request, Rendered, Future[tuple[list[Picture], list[Clip]]]]) -> Decoded:
-        request, rendered, future = item
-        try:
-            images, videos = future.result()
-        except Exception as error:  # noqa: BLE001 the engine border: one bad file is one failed request
-            return Decoded(request, rendered, error=f"{type(error).__name__}: {error}")
-        return Decoded(request, rendered, images, videos)
 
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
-    try:
+def decode_ahead(
+    model: Model, requests: Iterable[Request], *, depth: int = 16
+) -> Iterator[Decoded]:
+    """Requests in order with decoded media; `depth` of them are decoded ahead."""
+    waiting: deque[Callable[[], Decoded]] = deque()
+    with closing(Decoders(model, recent=depth)) as decoders:
         for request in requests:
-            rendered = model.adapter.render(request.prompt, model.checkpoint)
-            key = (rendered.images, rendered.videos)
-            if key not in recent:
-                recent[key] = pool.submit(media, rendered)
-                while len(recent) > depth:
-                    recent.popitem(last=False)
-            waiting.append((request, rendered, recent[key]))
+            waiting.append(decoders.submit(request))
             if len(waiting) > depth:
-                yield result(waiting.popleft())
+                yield waiting.popleft()()
         while waiting:
-            yield result(waiting.popleft())
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+            yield waiting.popleft()()
 
 
 def scored(request: Request, logprob: float, token_count: int) -> Response:

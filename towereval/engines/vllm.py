@@ -1,7 +1,8 @@
 """vLLM in this process: requests are fed to the running engine, pictures as pixels.
 
-The engine never waits for a batch to close: `window` requests are inside it, and each answer lets
-one in.
+The engine never waits for a batch to close: WINDOW requests are inside it, and each answer lets
+one in. Pictures are decoded in threads and processed (resized, cut into tiles) in one more, all
+while the engine steps.
 """
 
 from __future__ import annotations
@@ -9,30 +10,55 @@ from __future__ import annotations
 import itertools
 import os
 import time
-from collections.abc import Generator, Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from towereval.data.media import DECODING
 from towereval.engines import KINDS
 from towereval.engines.prompts import (
     Decoded,
+    Decoders,
     Encoded,
     PromptEncoder,
-    decode_ahead,
     most_pictures,
     scored,
     video_metadata,
 )
 from towereval.errors import EngineError
-from towereval.types import Decoding, Frame, Image, Model, Request, Response, Usage, Video
+from towereval.types import Decoding, Frame, Image, Model, Request, Response, Usage, Video, digest
 
 if TYPE_CHECKING:
     from vllm import LLM, RequestOutput, SamplingParams
 
 WINDOW = 256
-# So many are let in between two steps, so that the first answer waits for few pictures.
-LET_IN = 32
+# So many more are being decoded and processed, or wait to be let in: a large photograph decoded is
+# 36 MB.
+AHEAD = 32
+# Let in together: a step costs hardly less for few requests than for many, but the first answer
+# shall not wait for a whole window's pictures.
+LET_IN = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A processed prompt, or the reason why there is none."""
+
+    prompt: Any = None
+    continuation_tokens: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """A request that the engine has had `since` (seconds of the monotonic clock)."""
+
+    request: Request
+    continuation_tokens: int
+    since: float
 
 
 def start(model: Model, *, engine_args: Mapping[str, Any], seed: int) -> VllmEngine:
@@ -48,49 +74,78 @@ class VllmEngine:
         self.encoder = PromptEncoder(model, trust_remote_code=trusted)
         self.llm = _load(model, engine_args, seed)
         self.usage = Usage()
+        self._reading = reading_of(model, engine_args)
         self._names = itertools.count()  # not keys: two requests may have the same one
 
     def run(self, requests: Iterable[Request]) -> Generator[Response, None, None]:
-        ahead = decode_ahead(self.model, requests, workers=max(2, (os.cpu_count() or 2) // 2))
-        running: dict[str, tuple[Request, Encoded, float]] = {}
+        source = iter(requests)
+        ahead: deque[tuple[Request, Future[Ready]]] = deque()
+        running: dict[str, Inside] = {}
         more = True
+        decoders = Decoders(self.model, workers=max(2, (os.cpu_count() or 2) // 2))
+        # One thread: vLLM's cache of processed pictures and the engine's must see the same order.
+        renderer = ThreadPoolExecutor(1, thread_name_prefix="render")
         try:
-            while more or running:
-                room = min(LET_IN, WINDOW - len(running)) if more else 0
-                for _ in range(room):
-                    began = time.monotonic()
-                    decoded = next(ahead, None)
-                    self.usage += Usage(waiting_seconds=time.monotonic() - began)
-                    if decoded is None:
+            while more or ahead or running:
+                while more and len(ahead) < AHEAD:
+                    if (request := next(source, None)) is None:
                         more = False
                         break
-                    if error := self._submit(decoded, running):
-                        yield Response(decoded.request.key, error=error)
+                    decoded = decoders.submit(request)
+                    ahead.append((request, renderer.submit(self._render, decoded)))
+                yield from self._let_in(ahead, running)
                 if running:
                     yield from self._step(running)
         finally:
+            decoders.close()
+            renderer.shutdown(cancel_futures=True)
             self.llm.llm_engine.abort_request(list(running))
+            if ahead:  # was processed and never given to the engine, so only one cache has it
+                self.llm.llm_engine.reset_mm_cache()
 
     def close(self) -> None:
         self.llm.llm_engine.engine_core.shutdown()
 
-    def _submit(self, decoded: Decoded, running: dict[str, tuple[Request, Encoded, float]]) -> str:
-        """Give one request to the engine; the reason if that cannot be done."""
+    def _render(self, decode: Callable[[], Decoded]) -> Ready:
+        """A request as the engine takes it, or the reason why it cannot be had."""
+        decoded = decode()
         if decoded.error:
-            return decoded.error
+            return Ready(error=decoded.error)
         if misread := self._misread(decoded):
-            return f"{misread}: use --engine transformers"
-        request = decoded.request
+            return Ready(error=f"{misread}: use --engine transformers")
         try:
             encoded = self.encoder.encode(decoded)
-            if request.continuation is not None and not encoded.continuation_tokens:
-                return "the continuation has no tokens"
-            name = str(next(self._names))
-            self.llm.llm_engine.add_request(name, _prompt(decoded, encoded), _sampling(request))
+            if decoded.request.continuation is not None and not encoded.continuation_tokens:
+                return Ready(error="the continuation has no tokens")
+            renderer = self.llm.llm_engine.renderer
+            (prompt,) = renderer.render_cmpl([_prompt(decoded, encoded, self._reading)])
         except Exception as error:  # noqa: BLE001 the engine border: what one request does wrong is its own error
-            return f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
-        running[name] = (request, encoded, time.monotonic())
-        return ""
+            return Ready(error=_told(error))
+        return Ready(prompt, encoded.continuation_tokens)
+
+    def _let_in(
+        self, ahead: deque[tuple[Request, Future[Ready]]], running: dict[str, Inside]
+    ) -> Iterator[Response]:
+        """Give the engine the next group once that is ready; wait where it has nothing to do."""
+        group = min(LET_IN, len(ahead), WINDOW - len(running))
+        if running and group and not ahead[group - 1][1].done():
+            return
+        for _ in range(group):
+            request, coming = ahead.popleft()
+            began = time.monotonic()
+            ready = coming.result()
+            self.usage += Usage(waiting_seconds=time.monotonic() - began)
+            name = str(next(self._names))
+            error = ready.error
+            try:
+                if not error:
+                    self.llm.llm_engine.add_request(name, ready.prompt, _sampling(request))
+            except Exception as fault:  # noqa: BLE001 the engine border: what one request does wrong is its own error
+                error = _told(fault)
+            if error:
+                yield Response(request.key, error=error)
+                continue
+            running[name] = Inside(request, ready.continuation_tokens, time.monotonic())
 
     def _misread(self, decoded: Decoded) -> str:
         """Why vLLM would show the model something else than its own processor does, if it would."""
@@ -104,7 +159,7 @@ class VllmEngine:
             return "vLLM cuts each of several pictures into tiles, this model's processor none"
         return ""
 
-    def _step(self, running: dict[str, tuple[Request, Encoded, float]]) -> Iterator[Response]:
+    def _step(self, running: dict[str, Inside]) -> Iterator[Response]:
         stepped = time.monotonic()
         try:
             outputs = self.llm.llm_engine.step()
@@ -113,17 +168,19 @@ class VllmEngine:
         self.usage += Usage(busy_seconds=time.monotonic() - stepped)
         for output in outputs:
             if output.finished:
-                request, encoded, began = running.pop(output.request_id)
+                inside = running.pop(output.request_id)
                 self.usage += Usage(
                     len(output.prompt_token_ids or ()),
                     output.num_cached_tokens or 0,
                     len(output.outputs[0].token_ids),
                 )
-                yield self._response(request, encoded, output, time.monotonic() - began)
+                yield self._response(inside, output)
 
-    def _response(
-        self, request: Request, encoded: Encoded, output: RequestOutput, seconds: float
-    ) -> Response:
+    def _response(self, inside: Inside, output: RequestOutput) -> Response:
+        request, count = inside.request, inside.continuation_tokens
+        seconds = time.monotonic() - inside.since
+        if (reason := output.outputs[0].finish_reason) in ("error", "abort"):
+            return Response(request.key, error=f"vLLM gave it up ({reason})", seconds=seconds)
         if request.continuation is None:
             tokens = output.outputs[0].token_ids
             text = self.encoder.decode(tokens, request.decoding.stop)
@@ -131,7 +188,6 @@ class VllmEngine:
                 error = f"max_tokens is too few for a whole choice: {text!r}"
                 return Response(request.key, error=error, seconds=seconds)
             return Response(request.key, text, token_count=len(tokens), seconds=seconds)
-        count = encoded.continuation_tokens
         logprobs = output.prompt_logprobs[-count:]
         tokens = output.prompt_token_ids[-count:]
         total = sum(entry[token].logprob for entry, token in zip(logprobs, tokens, strict=True))
@@ -192,7 +248,11 @@ def _placed(value: Any, folder: Path) -> Any:
     return value.replace("{folder}", str(folder)) if isinstance(value, str) else value
 
 
-def _prompt(decoded: Decoded, encoded: Encoded) -> dict[str, Any]:
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
+
+
+def _prompt(decoded: Decoded, encoded: Encoded, reading: str) -> dict[str, Any]:
     prompt: dict[str, Any] = {"prompt_token_ids": encoded.token_ids}
     data: dict[str, Any] = {}
     if decoded.images:
@@ -205,32 +265,40 @@ def _prompt(decoded: Decoded, encoded: Encoded) -> dict[str, Any]:
         ]
     if data:
         prompt["multi_modal_data"] = data
-        # Content hashes are vLLM's cache keys: a picture is processed once however many ask about
-        # it.
+        # vLLM's cache keys, which it believes: a picture is processed once however many ask about
+        # it. Left alone it would take two pictures with one EXIF ImageID for the same.
         prompt["multi_modal_uuids"] = {
-            "image": [_uuid(image) for image in decoded.rendered.images],
-            "video": [_uuid(clip) for clip in decoded.rendered.videos],
+            "image": [picture_id(image, reading) for image in decoded.rendered.images],
+            "video": [picture_id(clip, reading) for clip in decoded.rendered.videos],
         }
     return prompt
 
 
-def _uuid(item: Image | Frame | Video) -> str | None:
-    """What has no hash has no key, or all such pictures would be taken for one."""
+def reading_of(model: Model, engine_args: Mapping[str, Any]) -> str:
+    """A digest of all that makes other pixels, or other tokens, of the same file."""
+    shown = [DECODING, model.digest, model.checkpoint.frames, model.checkpoint.frame_size]
+    return digest([*shown, engine_args.get("mm_processor_kwargs")])[:16]
+
+
+def picture_id(item: Image | Frame | Video, reading: str) -> str | None:
+    """Content and how it is read; what has no hash has no id, or all such would be one picture."""
     file = item.video if isinstance(item, Frame) else item
     part = f"{item.index}of{item.count}" if isinstance(item, Frame) else type(item).__name__
-    return f"{file.sha256}/{part}" if file.sha256 else None
+    return f"{file.sha256}/{part}/{reading}" if file.sha256 else None
 
 
 def _sampling(request: Request) -> SamplingParams:
     from vllm import SamplingParams
-    from vllm.sampling_params import StructuredOutputsParams
+    from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
 
+    final = RequestOutputKind.FINAL_ONLY  # else each step makes an output of every request
     if request.continuation is not None:
-        return SamplingParams(max_tokens=1, temperature=0.0, prompt_logprobs=0)
+        return SamplingParams(max_tokens=1, temperature=0.0, prompt_logprobs=0, output_kind=final)
     decoding: Decoding = request.decoding
     return SamplingParams(
         max_tokens=decoding.max_tokens,
         temperature=decoding.temperature,
+        output_kind=final,
         seed=decoding.seed,
         stop=list(decoding.stop),
         detokenize=bool(decoding.stop),  # else the whole answer is decoded once, at its end
