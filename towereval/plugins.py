@@ -114,6 +114,8 @@ def find_model(name: str) -> tuple[ModelAdapter, Checkpoint]:
     an adapter claims it: `ADAPTER:PATH` names the adapter. `NAME@REVISION` is another revision of a
     checkpoint on the hub.
     """
+    if any(len(os.fsencode(part)) > 255 for part in name.split("/")):
+        raise UsageError(f"model {name[:40]!r}...: no folder and no hub id has so long a name")
     model, at, revision = name.rpartition("@")
     if at and model and revision and not Path(name).exists():
         adapter, checkpoint = find_model(model)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -33,6 +34,8 @@ from towereval.subject import Subject, find_subject, recorded_clean
 from towereval.summary import summarize
 from towereval.types import LearnedMetric, Request, Result, Sample, Source, Task, digest
 
+# Bytes; file systems take 255.
+LONGEST_NAME = 200
 SAMPLES = Path(__file__).parent / "data" / "samples"
 
 
@@ -423,8 +426,13 @@ def _folder(plan: Plan, manifest: Mapping[str, Any]) -> Path:
 
 def folder_name(model: str) -> str:
     """A model's name, hub id or path as one folder's name."""
-    name = Path(model).resolve().name if Path(model).is_dir() else model
-    return re.sub(r"[^\w.@+-]+", "--", name).strip("-.") or "model"
+    folder = os.path.isdir(model)  # noqa: PTH112 Path's raises where a name is too long
+    name = Path(model).resolve().name if folder else model
+    found = re.sub(r"[^\w.@+-]+", "--", name).strip("-.") or "model"
+    if len(found.encode()) <= LONGEST_NAME:
+        return found
+    start = found.encode()[: LONGEST_NAME - 11].decode(errors="ignore")
+    return f"{start}-{digest(model)[:10]}"
 
 
 def now() -> str:

@@ -82,7 +82,7 @@ def test_a_proxy_sees_neither_the_key_nor_the_questions(
     [answer], [asked] = answers(lambda _: "Haus", [words()])
     assert (answer.text, asked.headers["Authorization"]) == ("Haus", f"Bearer {KEY}")
     assert proxy == []
-    with pytest.raises(EngineError, match="no server answers at https://.*403"):
+    with pytest.raises(EngineError, match=r"no server answers at https://.*403"):
         find_subject("served", "openai", {"base_url": "https://models.invalid/v1"})
     [tunnel] = proxy
     assert tunnel.startswith(b"CONNECT models.invalid:443 HTTP/1.")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
-from towereval.errors import MissingExtra, UnknownName, UsageError
+from towereval.errors import EngineError, MissingExtra, UnknownName, UsageError
 from towereval.types import Engine, Model
 
 
@@ -84,9 +84,28 @@ def start(
     kind: EngineKind, model: Model | None, engine_args: Mapping[str, Any], seed: int
 ) -> Engine:
     """Load the model; without one only recorded answers can be replayed. Raises `EngineError`."""
-    module = importlib.import_module(f"towereval.engines.{kind.name}")
-    engine: Engine = module.start(model, engine_args=engine_args, seed=seed)
+    try:
+        module = importlib.import_module(f"towereval.engines.{kind.name}")
+        engine: Engine = module.start(model, engine_args=engine_args, seed=seed)
+    except (ImportError, OSError, RuntimeError, AttributeError):
+        # Not looked at before: vllm heeds what the environment says when it is first imported.
+        for group in kind.packages:
+            _check_import(group)
+        raise
     return engine
+
+
+def _check_import(group: tuple[str, ...]) -> None:
+    """Installed is not whole: a wheel for another CUDA fails when its libraries are loaded."""
+    try:
+        importlib.import_module(group[0])
+    except Exception as error:  # each library fails in its own way
+        found = next(f"{name} {version}" for name in group if (version := _version(name)))
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise EngineError(
+            f"{found} is installed and cannot be imported ({reason}); run: python -c"
+            f" 'import {group[0]}'"
+        ) from error
 
 
 def _version(package: str) -> str:
