@@ -136,10 +136,10 @@ class OfficialAlmBench:
     def samples(self, source: Source, languages: Sequence[str]) -> Iterator[Sample]:
         names = {OFFICIAL_NAMES.get(code, SPLITS[code][0]): code for code in languages}
         for index, row in source.rows(OFFICIAL):
-            language = names.get(row["Language"])
+            language = names.get(text(row, "Language"))
             if language is None:
                 continue
-            kind, question = row["Question_Type"], text(row, "Translated_Question")
+            kind, question = text(row, "Question_Type"), text(row, "Translated_Question")
             try:
                 ask = alm_bench.official_prompt(
                     kind, question, text(row, "Translated_Answer"), row["Language"]

@@ -47,7 +47,7 @@ class CcOcr:
 
     def samples(self, source: Source, languages: Sequence[str]) -> Iterator[Sample]:
         for index, row in source.rows(DATASET):
-            language = SPLITS.get(row["split"], "")
+            language = SPLITS.get(text(row, "split"), "")
             if language not in languages or row["answer"] is None:
                 continue
             image = source.image(_decoded(row["image"]))

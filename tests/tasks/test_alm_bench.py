@@ -12,6 +12,7 @@ from towereval import plugins
 from towereval.bridges.lmms_eval import LogSource, find_logs, read_log
 from towereval.data.folder import FolderSource
 from towereval.data.media import image_file
+from towereval.errors import DataError
 from towereval.types import Decoding, Message, Request, Sample, Text
 
 Local = Callable[[dict[str, list[dict[str, object]]]], FolderSource]
@@ -244,6 +245,13 @@ def test_the_official_variant_takes_its_languages_from_one_split(local: Local) -
     ]
     some = OFFICIAL_TASK.samples(source, ["no", "de"])
     assert [sample.language for sample in some] == ["de", "no"]
+
+
+@pytest.mark.parametrize("column", ["Language", "Question_Type"])
+def test_an_official_column_that_is_no_text_is_named(local: Local, column: str) -> None:
+    source = local({"test.jsonl": [{**ROW, column: ["German"]}]})
+    with pytest.raises(DataError, match=f"column {column}: wanted a text, found list"):
+        list(OFFICIAL_TASK.samples(source, OFFICIAL_TASK.languages))
 
 
 def test_the_official_variant_leaves_out_a_choice_without_options(local: Local) -> None:

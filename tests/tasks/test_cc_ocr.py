@@ -38,6 +38,11 @@ ROW: dict[str, object] = {
 ENDING = "\nAnswer by providing the text directly."
 
 
+def test_a_split_that_is_no_text_is_named(local: Local) -> None:
+    with pytest.raises(DataError, match="column split: wanted a text, found list"):
+        list(TASK.samples(local({FILE: [{**ROW, "split": ["German"]}]}), TASK.languages))
+
+
 def test_a_row_becomes_a_sample_and_one_request(local: Local) -> None:
     (sample,) = TASK.samples(local({FILE: [ROW]}), TASK.languages)
     german = f"{QUESTION}\nAnswer by providing the text in the image directly."
