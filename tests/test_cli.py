@@ -515,6 +515,7 @@ COMMANDS = (
         "convert",
         "doctor",
         "export",
+        "fidelity",
         "import",
         "leaderboard",
         "models",

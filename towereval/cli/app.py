@@ -18,6 +18,7 @@ from towereval.cli import (
     convert,
     doctor,
     export,
+    fidelity,
     import_logs,
     leaderboard,
     listing,
@@ -46,6 +47,7 @@ app.command("baseline")(compare.baseline)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.command("published")(published.published)
 app.command("export")(export.export)
+app.command("fidelity")(fidelity.fidelity)
 app.add_typer(plot.app, name="plot")
 app.command("tasks")(listing.tasks)
 app.command("models")(listing.models)

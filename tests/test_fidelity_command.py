@@ -1,0 +1,50 @@
+"""`towereval fidelity`: a stored run's languages, by a model that answers partly in English."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from tests.test_cli import error_line, towereval
+from tests.test_replay import record, replayed
+from towereval.answer_languages import spoken
+from towereval.run import run
+from towereval.types import Request, Response, Sample
+
+needs_lingua = pytest.mark.skipif(find_spec("lingua") is None, reason="needs the metrics extra")
+ENGLISH = "This is an answer in plain English, whatever was asked."
+
+
+def mostly(sample: Sample, request: Request) -> Response:
+    """French is always answered in English, the other languages with the reference."""
+    text = ENGLISH if sample.language == "fr" else sample.references[0]
+    return Response(request.key, "" if sample.id == "0" else text)
+
+
+@needs_lingua
+def test_each_language_its_share_and_what_the_right_ones_score(tmp_path: Path) -> None:
+    recorded = record(tmp_path / "recorded", ["multi30k"], mostly)
+    folder = run(replayed(recorded, tmp_path / "out", ["multi30k"])).folder
+    rows = {row.language: row for row in spoken(folder)}
+    assert list(rows) == ["cs", "de", "fr"]
+    german, french = rows["de"], rows["fr"]
+    assert (german.fidelity, german.wrong) == (1.0, ())
+    assert german.n + german.undecided == french.n + french.undecided
+    assert german.undecided >= 1  # the empty answer
+    assert german.values["chrf"][0] < german.values["chrf"][1] == 100.0
+    assert (french.fidelity, french.wrong) == (0.0, (("en", french.n),))
+    assert french.values["chrf"][1] is None
+    assert french.high is None or french.high < 0.6
+    done = towereval("fidelity", folder, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"en {french.n}" in done.stdout
+    assert "language_fidelity|identifier:lingua:" in done.stdout
+
+
+def test_a_run_without_free_answers_is_told(tmp_path: Path) -> None:
+    recorded = record(tmp_path / "recorded", ["ocrbench"])
+    folder = run(replayed(recorded, tmp_path / "out", ["ocrbench"])).folder
+    line = error_line(towereval("fidelity", folder, cwd=tmp_path), 2)
+    assert "none of its tasks (ocrbench)" in line
