@@ -399,6 +399,7 @@ def test_a_row_has_the_contracts_fields(plan: Callable[..., Plan]) -> None:
         "run_id",
         "model",
         "created",
+        "unasked",
         "speed",
         "determinism",
         "results",

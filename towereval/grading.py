@@ -9,6 +9,7 @@ from typing import Any
 from towereval.judging import Judge, JudgePlan, ask_judge
 from towereval.learning import learn
 from towereval.progress import Listener
+from towereval.results import read_run
 from towereval.scoring import Scorer, answers_or_blanks
 from towereval.store import Store
 from towereval.types import CorpusMetric, JudgedMetric, LearnedMetric, Metric, Task
@@ -27,7 +28,10 @@ class Scoring:
 
 @dataclass(frozen=True, slots=True)
 class Grader:
-    """A run's metrics with their judge and checkpoints."""
+    """A run's metrics with their judge and checkpoints.
+
+    `kept`: the signatures of scores that stay as they are, by task and metric.
+    """
 
     store: Store
     tasks: Sequence[Task]
@@ -35,8 +39,13 @@ class Grader:
     judge: Judge
     checkpoints: Mapping[str, str]
     listener: Listener
+    kept: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
-    def signature(self, metric: Metric) -> str:
+    def signature(self, task: Task, metric: Metric) -> str:
+        """The rule that made the scores: an older one where they are not made again."""
+        return self.kept.get((task.name, metric.name)) or self._signature(metric)
+
+    def _signature(self, metric: Metric) -> str:
         if isinstance(metric, JudgedMetric):
             return f"{metric.signature}|judge:{self.judge.name}"
         return (
@@ -85,4 +94,17 @@ def appoint(
         manifest["checkpoints"] = {**manifest.get("checkpoints", {}), **scoring.checkpoints}
     store.write_manifest(manifest)
     judge = Judge(**manifest["judge"]) if "judge" in manifest else Judge("none", "")
-    return Grader(store, tasks, clean, judge, manifest.get("checkpoints", {}), listener)
+    checkpoints = manifest.get("checkpoints", {})
+    kept = _kept(store, scoring.metrics) if scoring.metrics else {}
+    return Grader(store, tasks, clean, judge, checkpoints, listener, kept)
+
+
+def _kept(store: Store, again: Sequence[str]) -> dict[tuple[str, str], str]:
+    """Signatures of the metrics that are not scored again, from the rows they made."""
+    if not (store.folder / "results.json").exists():
+        return {}
+    return {
+        (row.task, row.metric): row.signature
+        for row in read_run(store.folder).rows
+        if row.metric not in again
+    }

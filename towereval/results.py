@@ -26,7 +26,10 @@ _NEEDED = frozenset(field.name for field in fields(Result) if field.default is M
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """`created` is when the rows were written, ISO 8601 with its offset."""
+    """`created` is when the rows were written, ISO 8601 with its offset.
+
+    `unasked` requests had not been asked by then: the run was broken off.
+    """
 
     folder: Path
     model: str
@@ -34,6 +37,7 @@ class Run:
     created: str
     manifest: Mapping[str, Any]
     rows: tuple[Result, ...]
+    unasked: int = 0
 
     @property
     def checkpoint(self) -> str:
@@ -74,6 +78,7 @@ def read_run(folder: Path) -> Run:
         _text(file, content, "created"),
         manifest,
         tuple(_row(f"{file}, row {index}", raw) for index, raw in enumerate(rows, start=1)),
+        unasked=_unasked(file, content),
     )
     _check(file, run)
     return run
@@ -92,6 +97,13 @@ def _check(file: Path, run: Run) -> None:
             raise StoreError(
                 f"{file}, row {index}: {fault}; score it again with towereval score {run.folder}"
             )
+
+
+def _unasked(file: Path, content: Mapping[str, Any]) -> int:
+    count = content.get("unasked", 0)
+    if type(count) is not int or count < 0:
+        raise StoreError(f"{file}: unasked must be a count, found {count!r:.60}")
+    return count
 
 
 def _text(file: Path, content: Mapping[str, Any], name: str) -> str:

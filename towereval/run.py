@@ -22,7 +22,7 @@ from towereval.data.folder import FolderSource
 from towereval.data.hub import HubSource
 from towereval.determinism import ask_again
 from towereval.environment import describe
-from towereval.errors import DataError, StoreError, UnknownName, UsageError
+from towereval.errors import DataError, StoreError, TowerevalError, UnknownName, UsageError
 from towereval.export import write_samples
 from towereval.grading import Scoring, appoint
 from towereval.judging import JudgePlan
@@ -113,28 +113,36 @@ def run(plan: Plan, listener: Listener | None = None) -> Outcome:
         earlier = store.earlier_manifest()
         told = {k: v for k, v in earlier.items() if k in ("judge", "checkpoints", "data")}
         manifest = {**settled.manifest, "run_id": folder.name, **told}
-        store.write_manifest(manifest)
+        if not earlier:  # else the earlier one is true until the data are read
+            store.write_manifest(manifest)
         digests = collect(store, plan, tasks, sources, subject.respondent, listener)
         data = {
             name: {**_origin(plan, name, sources[name]), "digests": digests[name]}
             for name in digests
         }
         manifest = {**manifest, "data": data}
-        if earlier and not store.count_unanswered():
+        missing = store.count_unanswered()
+        if earlier and not missing:
             # Nothing will be asked, so where it was asked stays as it was.
             asked_on = ("environment", "started", "towereval")
             manifest |= {key: earlier[key] for key in asked_on if key in earlier}
         store.write_manifest(manifest)
         before = read_performance(folder)
-        store.drop_results()  # they speak of what was there before
-        seen = respond(store, plan, subject, listener)
+        scoring = Scoring(judge=plan.judge, checkpoints=plan.checkpoints)
+        if missing or plan.predict_only or data != earlier.get("data"):
+            store.drop_results()  # they speak of what was there before
+        try:
+            seen = respond(store, plan, subject, listener)
+        except TowerevalError:
+            if not missing and not plan.predict_only:  # what was complete stays so
+                publish(store, tasks, subject.clean, listener, scoring, before)
+            raise
         count = seen.speed.answers if seen.speed else 0
         performance = Performance(
             seen.speed or before.speed, seen.determinism or before.determinism
         )
         results: tuple[Result, ...] = ()
         if not plan.predict_only:
-            scoring = Scoring(judge=plan.judge, checkpoints=plan.checkpoints)
             results, performance = publish(
                 store, tasks, subject.clean, listener, scoring, performance
             )
@@ -306,6 +314,7 @@ def publish(
             "run_id": manifest["run_id"],
             "model": manifest["model"],
             "created": now(),
+            "unasked": store.count_unasked(),
             **performance.record(),
             "results": [asdict(result) for result in results],
         }

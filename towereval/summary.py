@@ -47,7 +47,7 @@ class _Cell:
 def summarize(
     store: Store,
     tasks: Sequence[Task],
-    signature: Callable[[Metric], str],
+    signature: Callable[[Task, Metric], str],
     data: Mapping[str, Mapping[str, str]],
     *,
     split: str,
@@ -63,7 +63,7 @@ def summarize(
         for task in tasks
         for metric in task.metrics
         for row in _rows(
-            store, task, metric, _blank(task, metric.name, signature(metric), split, run_id)
+            store, task, metric, _blank(task, metric.name, signature(task, metric), split, run_id)
         )
         for row in [replace(row, data=_data(row, data.get(task.name, {})))]
         for row in [_with_missing(row, task, store.earlier_manifest().get("languages", ()))]

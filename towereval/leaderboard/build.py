@@ -45,6 +45,9 @@ def build(results: Path) -> Board:
     runs = []
     for file in sorted(results.rglob("results.json")):
         run = read_run(file.parent)
+        if run.unasked:
+            notices.append(f"{file.parent} is left out: {run.unasked} requests were not asked yet")
+            continue
         if limit := run.manifest.get("limit"):
             notices.append(f"{file.parent} is left out: it was cut to {limit} samples a language")
             continue
