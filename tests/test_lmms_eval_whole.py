@@ -46,11 +46,12 @@ def test_a_run_that_was_cut_is_a_cut_run(
 
 def test_a_log_without_its_runs_results_is_imported_with_a_notice(tmp_path: Path) -> None:
     file = log(tmp_path / "logs", "ocrbench", ocr(0, "halt"))
-    for content in ("{}", None):
-        about = file.with_name(f"{STAMP}_results.json")
-        about.write_text(content) if content else about.unlink()
-        [notice] = imported(tmp_path).notices
-        assert "does not say how many rows the log had: is it whole?" in notice
+    about = file.with_name(f"{STAMP}_results.json")
+    told = "ocrbench: nobody knows whether the log is whole"
+    about.write_text("{}")
+    assert imported(tmp_path).notices == (f"{told}: {about.name} does not say it",)
+    about.unlink()
+    assert imported(tmp_path).notices == (f"{told}: {about.name} is not beside it",)
 
 
 @pytest.mark.parametrize(

@@ -156,10 +156,9 @@ def _check_whole(logs: list[Log]) -> tuple[int | None, list[str]]:
             found = sum(1 for _ in lines)
         wanted = about.rows.get(log.name) if about else None
         if wanted is None:
-            what = about.file.name if about else f"no {log.stamp}_results.json beside it"
-            notices.append(
-                f"{log.name}: {what} does not say how many rows the log had: is it whole?"
-            )
+            silence = "does not say it" if about else "is not beside it"
+            told = f"{log.stamp}_results.json {silence}"
+            notices.append(f"{log.name}: nobody knows whether the log is whole: {told}")
         elif found < wanted:
             raise DataError(f"{log.file}: the log is cut: {found} of {wanted} rows")
         elif found > wanted:
