@@ -40,7 +40,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "ranks": (*NOUNS, "influence"),
     "statistics": (*NOUNS, "influence"),
     "store": (*FOUNDATION, "records", "data.media"),
-    "engines": (*NOUNS, "data.media", "data.video", "engines", "printable"),
+    "engines": (*NOUNS, "data.media", "data.video", "engines", "environment", "printable"),
     "engines.replay": (*NOUNS, "data.media", "engines", "store"),
     "tasks": (*FOUNDATION, "data", "metrics", "statistics", "store"),
     "tasks.__init__": ("plugins",),

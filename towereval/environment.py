@@ -24,7 +24,7 @@ def describe() -> dict[str, object]:
         "gpus": _gpus(),
         "batch_invariant": os.environ.get("VLLM_BATCH_INVARIANT", "0") not in ("", "0"),
         "code": _commit(Path(__file__).parents[1]),
-        "packages": {name: version for name in PACKAGES if (version := _version(name))},
+        "packages": {name: version for name in PACKAGES if (version := version_of(name))},
     }
 
 
@@ -58,7 +58,8 @@ def _gpus() -> list[str]:
     return found
 
 
-def _version(package: str) -> str:
+def version_of(package: str) -> str:
+    """As installed, not imported; "" where it is not."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:

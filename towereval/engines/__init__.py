@@ -9,9 +9,9 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import metadata
 from typing import Any
 
+from towereval.environment import version_of
 from towereval.errors import EngineError, MissingExtra, UnknownName, UsageError
 from towereval.types import Engine, Model
 
@@ -71,12 +71,12 @@ def versions(kind: EngineKind) -> dict[str, str]:
     """Installed versions of the engine's packages, not imported. Raises `MissingExtra`."""
     found = {}
     for group in kind.packages:
-        installed = [name for name in group if _version(name)]
+        installed = [name for name in group if version_of(name)]
         if not installed:
             raise MissingExtra(group[0], kind.extra)
         if len(installed) > 1:
             raise UsageError(f"{' and '.join(installed)} share one folder: uninstall one of them")
-        found[installed[0]] = _version(installed[0])
+        found[installed[0]] = version_of(installed[0])
     return found
 
 
@@ -100,16 +100,9 @@ def _check_import(group: tuple[str, ...]) -> None:
     try:
         importlib.import_module(group[0])
     except Exception as error:  # each library fails in its own way
-        found = next(f"{name} {version}" for name in group if (version := _version(name)))
+        found = next(f"{name} {version}" for name in group if (version := version_of(name)))
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise EngineError(
             f"{found} is installed and cannot be imported ({reason}); run: python -c"
             f" 'import {group[0]}'"
         ) from error
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return ""
