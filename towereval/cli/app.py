@@ -28,6 +28,7 @@ from towereval.cli import (
     score,
     setup,
     smpqa,
+    train,
 )
 from towereval.errors import TowerevalError, UsageError
 from towereval.printable import visible
@@ -52,6 +53,7 @@ app.add_typer(plot.app, name="plot")
 app.command("tasks")(listing.tasks)
 app.command("models")(listing.models)
 app.command("convert")(convert.convert)
+app.command("train")(train.train)
 app.command("doctor")(doctor.doctor)
 app.add_typer(setup.app, name="setup")
 app.add_typer(smpqa.app, name="smpqa")

@@ -1,0 +1,85 @@
+"""The drawings: the same again, in many languages, never both trained and evaluated."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from towereval import plugins
+from towereval.data.folder import FolderSource
+from towereval.train import drawn, evaluation, phrases
+from towereval.train.data import Mixture
+from towereval.types import Text
+
+
+def asked(kind: str, count: int, *, held_out: bool) -> set[tuple[str, str]]:
+    records = (drawn.record(kind, 0, index, held_out=held_out) for index in range(count))
+    return {(record.turns[0].text, record.turns[-1].text) for record in records}
+
+
+def test_an_example_is_the_same_again() -> None:
+    first, again = drawn.record("caption", 3, 5), drawn.record("caption", 3, 5)
+    assert first.turns == again.turns
+    assert np.array_equal(first.pictures[0], again.pictures[0])
+    assert drawn.record("caption", 4, 5).turns != first.turns
+
+
+def test_captions_agree_in_five_languages() -> None:
+    things = (("red", "diamond"), ("green", "star"))
+    assert [phrases.caption(language, "beside", things) for language in phrases.LANGUAGES] == [
+        "a red diamond is on the left and a green star is on the right.",
+        "eine rote Raute ist links und ein grüner Stern ist rechts.",
+        "un losange rouge est à gauche et une étoile verte est à droite.",
+        "červený kosočtverec je vlevo a zelená hvězda je vpravo.",
+        "красный ромб слева и зелёная звезда справа.",
+    ]
+
+
+@pytest.mark.parametrize("kind", ["caption", "translation", "ambiguous"])
+def test_nothing_that_is_evaluated_is_trained(kind: str) -> None:
+    trained, evaluated = asked(kind, 3000, held_out=False), asked(kind, 500, held_out=True)
+    if kind == "caption":  # all ask to describe: the caption itself is what counts
+        trained = {("", answer) for _, answer in trained}
+        evaluated = {("", answer) for _, answer in evaluated}
+    assert len(evaluated) > 20
+    assert not trained & evaluated
+
+
+def test_printed_words_of_more_than_a_letter_are_disjoint() -> None:
+    trained = {answer for _, answer in asked("words", 5000, held_out=False)}
+    evaluated = {answer for _, answer in asked("words", 500, held_out=True)}
+    assert {len(word) for word in evaluated} == {2, 3, 4}
+    assert not trained & evaluated
+
+
+def test_a_mixture_has_its_shares() -> None:
+    mixture = Mixture((2, 1.5, 0.5), seed=1)
+    places = [mixture.place(k) for k in range(5000)]
+    shares = {source: count / 5000 for source, count in Counter(s for s, _ in places).items()}
+    assert shares == pytest.approx({0: 0.5, 1: 0.375, 2: 0.125}, abs=0.005)
+    assert len(set(places)) == 5000
+    assert sorted(index for source, index in places if source == 2) == list(range(625))
+    assert places != [Mixture((2, 1.5, 0.5), seed=2).place(k) for k in range(5000)]
+
+
+def test_tasks_read_the_evaluation_and_ask_as_training_did(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluation, "COUNT", 8)
+    evaluation.write(tmp_path, seed=0)
+    counts = {}
+    for name in ("ocrbench", "multi30k", "commute"):
+        task = plugins.load_task(name)
+        languages = [language for language in task.languages if language not in ("zh", "ar")]
+        samples = list(task.samples(FolderSource(tmp_path / name), languages))
+        counts[name] = len(samples)
+        for sample in samples:
+            (text,) = [p.text for p in sample.prompt[0].parts if isinstance(p, Text)]
+            if name == "ocrbench":
+                assert text in phrases.READ.values()
+            else:
+                assert text == drawn.translate(sample.language, text.partition("\n")[2])
+    assert counts == {"ocrbench": 8, "multi30k": 24, "commute": 96}

@@ -1,0 +1,115 @@
+"""The model as training sees it: its parts, what a stage moves, and the way from tokens to loss.
+
+B packs, T tokens, D hidden size, N learned tokens.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from towereval.train.loss import weighted_nll
+from towereval.train.packing import Batch
+from towereval.train.recipe import Part, Stage
+
+PREFIXES: Mapping[Part, tuple[str, ...]] = {
+    "projector": ("model.multi_modal_projector.", "model.image_newline"),
+    "vision": ("model.vision_tower.",),
+    "text": ("model.language_model.", "lm_head."),
+}
+
+
+def part_of(name: str) -> Part:
+    """Which part a parameter belongs to."""
+    return next(part for part, prefixes in PREFIXES.items() if name.startswith(prefixes))
+
+
+def is_dead(name: str, config: Any) -> bool:
+    """Whether nothing that the language model reads comes from this weight of the tower.
+
+    Features are taken after `vision_feature_layer`; later layers and the last norm are never used.
+    """
+    if part_of(name) != "vision":
+        return False
+    layer = config.vision_feature_layer
+    used = layer if layer >= 0 else config.vision_config.num_hidden_layers + 1 + layer
+    words = name.split(".")
+    numbered = "layers" in words and int(words[words.index("layers") + 1]) >= used
+    return numbered or "post_layernorm" in words
+
+
+def freeze(model: Any, trainable: Iterable[Part]) -> list[str]:
+    """Let only these parts move; their parameters' names."""
+    parts = set(trainable)
+    moving = []
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(part_of(name) in parts and not is_dead(name, model.config))
+        if parameter.requires_grad:
+            moving.append(name)
+    return moving
+
+
+def optimizer(model: Any, stage: Stage) -> torch.optim.AdamW:
+    """One group for each learning rate, with and without decay; `rate` is the group's full one."""
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        rate = stage.learning_rate
+        if part_of(name) == "vision" and stage.vision_learning_rate is not None:
+            rate = stage.vision_learning_rate
+        decay = stage.weight_decay if parameter.ndim >= 2 else 0.0
+        groups.setdefault((rate, decay), []).append(parameter)
+    options = [
+        {"params": parameters, "rate": rate, "lr": rate, "weight_decay": decay}
+        for (rate, decay), parameters in groups.items()
+    ]
+    beta1, beta2 = stage.betas
+    return torch.optim.AdamW(options, betas=(beta1, beta2), foreach=True)
+
+
+def rate_share(step: int, steps: int, warm_up: float, final: float) -> float:
+    """The share of the full learning rate at a step: a linear rise, then a cosine's half."""
+    rise = math.ceil(warm_up * steps)
+    if step < rise:
+        return (step + 1) / rise
+    done = (step - rise) / max(1, steps - rise)
+    return final + (1 - final) * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def batch_nll(model: Any, batch: Batch, picture_scale: float = 1.0) -> tuple[Tensor, Tensor]:
+    """The weighted sum of the batch's negative log-likelihoods, and each token's."""
+    hidden_BTD = _hidden(model, batch, picture_scale)
+    learned_BT = batch.weights_BT > 0
+    return weighted_nll(
+        hidden_BTD[learned_BT],
+        model.lm_head.weight,
+        batch.targets_BT[learned_BT],
+        batch.weights_BT[learned_BT],
+        model.config.text_config.final_logit_softcapping,
+    )
+
+
+def _hidden(model: Any, batch: Batch, picture_scale: float) -> Tensor:
+    """As the model's own forward, but that what is read as a picture can be scaled."""
+    inner = model.model
+    embeddings_BTD: Tensor = inner.get_input_embeddings()(batch.ids_BT)
+    if batch.pixels_IKCHW is not None:
+        read = inner.get_image_features(batch.pixels_IKCHW, batch.sizes_I2)
+        features = torch.cat(read.pooler_output).to(embeddings_BTD.dtype) * picture_scale
+        mask = (batch.ids_BT == model.config.image_token_id)[..., None]
+        embeddings_BTD = embeddings_BTD.masked_scatter(mask, features)
+    # No attention mask: from position ids that start again transformers sees where examples end.
+    hidden_BTD: Tensor = inner.language_model(
+        inputs_embeds=embeddings_BTD, position_ids=batch.positions_BT, use_cache=False
+    ).last_hidden_state
+    return hidden_BTD
+
+
+def picture_scale(model: Any, setting: str) -> float:
+    """What `projector_output_scale` means for this model."""
+    return math.sqrt(model.config.text_config.hidden_size) if setting == "legacy" else 1.0

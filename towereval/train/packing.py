@@ -1,0 +1,195 @@
+"""Examples as tokens, packed side by side into rows that a model reads as if each stood alone.
+
+Position ids start again at every example; from that transformers builds block-diagonal masks, full
+and sliding. B packs, T tokens of the longest pack, I pictures, K tiles of the largest picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from towereval.errors import DataError
+from towereval.train.data import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """Token ids with pictures' placeholders expanded; a weight of 0 is not learned from."""
+
+    source: str
+    ids: tuple[int, ...]
+    weights: tuple[float, ...]
+    pictures: tuple[NDArray[Any], ...]
+    tiles: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """`targets` are the ids that follow; `lengths`, `learned` (tokens) and `sources` are
+    those of the examples, in order.
+
+    `pixels` and `sizes` (height, width) are None where no example has a picture.
+    """
+
+    ids_BT: Tensor
+    positions_BT: Tensor
+    targets_BT: Tensor
+    weights_BT: Tensor
+    pixels_IKCHW: Tensor | None
+    sizes_I2: Tensor | None
+    lengths: tuple[int, ...]
+    learned: tuple[int, ...]
+    sources: tuple[str, ...]
+    tiles: int
+
+    @property
+    def fill(self) -> float:
+        """The share of tokens that are no padding."""
+        return sum(self.lengths) / int(self.ids_BT.numel())
+
+
+class Encoder:
+    """A model's processor, as it will be asked later: the same tokens, the same pixels."""
+
+    def __init__(self, processor: Any) -> None:
+        self.processor = processor
+        self.tokenizer = processor.tokenizer
+        self.image_id = self.tokenizer.convert_tokens_to_ids("<image>")
+        self._sizes: dict[tuple[int, int], tuple[int, int]] = {}
+
+    def example(
+        self, record: Record, prompt: Literal["chat", "plain"], length_power: float
+    ) -> Example:
+        """Learned from are the assistant's words and the end of its turn.
+
+        In the `plain` prompt the answer alone follows the picture.
+        """
+        sizes = [self._picture_size(picture) for picture in record.pictures]
+        ids: list[int] = [self.tokenizer.bos_token_id]
+        weights = [0.0]
+        pictures = "<image>\n" * len(sizes)
+        for turn in record.turns:
+            if prompt == "plain" and turn.role != "assistant":
+                continue
+            role = "model" if turn.role == "assistant" else turn.role
+            opening = "" if prompt == "plain" else f"<start_of_turn>{role}\n"
+            closing = "\n" if prompt == "plain" else "<end_of_turn>"
+            if pictures and (prompt == "plain" or turn.role == "user"):
+                opening, pictures = opening + pictures, ""
+            said = turn.text.strip()
+            if turn.role == "assistant":
+                self._add(ids, weights, opening, 0.0)
+                answer = self._tokens(said + closing)
+                ids += answer
+                weights += [len(answer) ** -length_power] * len(answer)
+                self._add(ids, weights, "" if prompt == "plain" else "\n", 0.0)
+            else:
+                self._add(ids, weights, f"{opening}{said}{closing}\n", 0.0)
+        expanded = self._expand(ids, weights, [tokens for tokens, _ in sizes])
+        tiles = sum(count for _, count in sizes)
+        return Example(record.source, *expanded, record.pictures, tiles)
+
+    def pixels(self, pictures: Sequence[NDArray[Any]]) -> tuple[Tensor, Tensor]:
+        """I, K, C, H, W and I, 2 of some pictures."""
+        read = self.processor.image_processor(images=list(pictures), return_tensors="pt")
+        return read["pixel_values"], read["image_sizes"]
+
+    def _add(self, ids: list[int], weights: list[float], text: str, weight: float) -> None:
+        tokens = self._tokens(text) if text else []
+        ids += tokens
+        weights += [weight] * len(tokens)
+
+    def _tokens(self, text: str) -> list[int]:
+        tokens: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return tokens
+
+    def _picture_size(self, picture: NDArray[Any]) -> tuple[int, int]:
+        """Tokens and tiles."""
+        size: tuple[int, int] = picture.shape[:2]
+        if size not in self._sizes:
+            # What vLLM asks too to know how many placeholders a picture has.
+            read = self.processor._get_num_multimodal_tokens(image_sizes=[list(size)])
+            tiles = self.pixels([picture])[0].shape[1]
+            self._sizes[size] = int(read["num_image_tokens"][0]), int(tiles)
+        return self._sizes[size]
+
+    def _expand(
+        self, ids: list[int], weights: list[float], counts: list[int]
+    ) -> tuple[tuple[int, ...], tuple[float, ...]]:
+        places = [at for at, token in enumerate(ids) if token == self.image_id]
+        if len(places) != len(counts):
+            raise DataError(
+                f"{len(counts)} pictures, but {len(places)} <image>: the text itself must have none"
+            )
+        for at, count in zip(reversed(places), reversed(counts), strict=True):
+            ids[at : at + 1] = [self.image_id] * count
+            weights[at : at + 1] = [0.0] * count
+        return tuple(ids), tuple(weights)
+
+
+def pack(examples: Sequence[Example], tokens: int, tiles: int) -> list[list[int]]:
+    """Indices of the examples of each pack: first fit, the longest first.
+
+    Raises `DataError` for an example that no pack can hold.
+    """
+    packs: list[list[int]] = []
+    free: list[list[int]] = []
+    order = sorted(range(len(examples)), key=lambda i: (-len(examples[i].ids), i))
+    for index in order:
+        length, size = len(examples[index].ids), examples[index].tiles
+        if length > tokens or size > tiles:
+            raise DataError(
+                f"an example of {length} tokens and {size} tiles; a pack holds {tokens} and {tiles}"
+            )
+        for room, held in zip(free, packs, strict=True):
+            if room[0] >= length and room[1] >= size:
+                room[0] -= length
+                room[1] -= size
+                held.append(index)
+                break
+        else:
+            packs.append([index])
+            free.append([tokens - length, tiles - size])
+    return packs
+
+
+def collate(examples: Sequence[Example], packs: Sequence[Sequence[int]], encoder: Encoder) -> Batch:
+    """Some packs as one batch; what fills up a pack is masked off as one more example would be."""
+    width = max(sum(len(examples[i].ids) for i in indices) for indices in packs)
+    shape = (len(packs), width)
+    ids = np.full(shape, encoder.tokenizer.pad_token_id, dtype=np.int64)
+    positions = np.zeros(shape, dtype=np.int64)
+    targets = np.zeros(shape, dtype=np.int64)
+    weights = np.zeros(shape, dtype=np.float32)
+    ordered = [examples[i] for indices in packs for i in indices]
+    for row, indices in enumerate(packs):
+        at = 0
+        for example in (examples[i] for i in indices):
+            end = at + len(example.ids)
+            ids[row, at:end] = example.ids
+            positions[row, at:end] = np.arange(end - at)
+            targets[row, at : end - 1] = example.ids[1:]
+            weights[row, at : end - 1] = example.weights[1:]
+            at = end
+        positions[row, at:] = np.arange(width - at)
+    pictures = [picture for example in ordered for picture in example.pictures]
+    pixels, sizes = encoder.pixels(pictures) if pictures else (None, None)
+    return Batch(
+        torch.from_numpy(ids),
+        torch.from_numpy(positions),
+        torch.from_numpy(targets),
+        torch.from_numpy(weights),
+        pixels,
+        sizes,
+        tuple(len(example.ids) for example in ordered),
+        tuple(sum(weight > 0 for weight in example.weights) for example in ordered),
+        tuple(example.source for example in ordered),
+        sum(example.tiles for example in ordered),
+    )

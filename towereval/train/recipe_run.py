@@ -1,0 +1,135 @@
+"""A recipe from its first weights to folders that can be scored.
+
+OUTPUT/untrained/    the first weights, as a model
+OUTPUT/checkpoints/  one folder a stage, its last checkpoint
+OUTPUT/log.jsonl     losses and speed; a step that was run twice stands there twice
+OUTPUT/model/        the trained model
+OUTPUT/evaluation/   held-out drawings in the formats of benchmarks
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from towereval.errors import UsageError
+from towereval.train import checkpoint, evaluation, export, loop, tiny
+from towereval.train.checkpoint import State
+from towereval.train.loop import Report
+from towereval.train.model import picture_scale
+from towereval.train.packing import Encoder
+from towereval.train.recipe import Recipe
+
+TOWER = "tower_stand_in"
+
+
+def train(
+    recipe: Recipe,
+    output: Path,
+    stage: str = "",
+    *,
+    resume: bool = False,
+    say: Callable[[Report], None],
+) -> Path:
+    """Run all stages, or one and the stand-ins before it, and write the model. Its folder.
+
+    Raises `UsageError` where there are checkpoints that it was not told to go on from, or none that
+    the stage could begin at.
+    """
+    if stage and stage not in recipe.stages:
+        raise UsageError(f"{recipe.name} has no {stage}; its stages: {', '.join(recipe.stages)}")
+    names = list(recipe.stages)
+    if stage:
+        before = names[: names.index(stage)]
+        names = [*(name for name in before if not name.startswith("stage")), stage]
+    asked = [stage] if stage else names
+    held = [name for name in asked if checkpoint.latest(output / "checkpoints" / name)]
+    if held and not resume:
+        raise UsageError(
+            f"{output} has checkpoints of {', '.join(held)}: --resume goes on from them, another"
+            " --output begins anew"
+        )
+    model, processor = _first_weights(recipe, output)
+    _tower(recipe, model, processor, output, say)
+    loop.run_stages(recipe, names, model, processor, output, say)
+    scale = picture_scale(model, recipe.model.projector_output_scale)
+    card = _card(recipe, names[-1])
+    export.write(model.eval(), processor, output / "model", scale, card)
+    evaluation.write(output / "evaluation", recipe.seed)
+    return output / "model"
+
+
+def _first_weights(recipe: Recipe, output: Path) -> tuple[Any, Any]:
+    """Built once; from then on read back, so that a later run begins with the very same."""
+    from transformers import AutoProcessor, LlavaNextForConditionalGeneration
+
+    folder = output / "untrained"
+    if not folder.is_dir():
+        model, processor = tiny.build(recipe.seed)
+        export.write(model.eval(), processor, folder, 1.0, _card(recipe, ""))
+        settings = json.dumps(dataclasses.asdict(recipe), indent=2)
+        (output / "recipe.json").write_text(settings + "\n", encoding="utf-8")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        # sdpa, transformers' default, leaves out the attention's softcap and does not say so.
+        model = LlavaNextForConditionalGeneration.from_pretrained(
+            folder, dtype=torch.float32, attn_implementation="eager"
+        )
+        return model, AutoProcessor.from_pretrained(folder)
+
+
+def _tower(
+    recipe: Recipe, model: Any, processor: Any, output: Path, say: Callable[[Report], None]
+) -> None:
+    """The tower's warm-up, or its result where it is done: it has no checkpoints within."""
+    setting = recipe.model.tiny
+    if not setting.tower_steps:
+        return
+    folder = output / "checkpoints" / TOWER
+    done = checkpoint.latest(folder)
+    if done is not None:
+        checkpoint.read_state(done, recipe.digest)
+        checkpoint.load(done, model)
+        return
+    losses = tiny.warm_up_tower(model, Encoder(processor), setting, recipe.seed)
+    started = time.perf_counter()
+    for step, loss in enumerate(losses, start=1):
+        if step % loop.LOG_EVERY == 0 or step == setting.tower_steps:
+            seconds = time.perf_counter() - started
+            report = Report(TOWER, step, setting.tower_steps, {"labels": loss}, seconds=seconds)
+            loop.log(output, report)
+            say(report)
+    checkpoint.save(folder, model, None, State(recipe.digest, TOWER, setting.tower_steps))
+
+
+def _card(recipe: Recipe, stage: str) -> str:
+    """The model card: what was done, from the recipe alone."""
+    lines = [
+        "---",
+        "library_name: transformers",
+        "pipeline_tag: image-text-to-text",
+        "---",
+        f"# {recipe.name}, {f'trained up to {stage}' if stage else 'untrained'}",
+        "",
+        "Made by `towereval train`. Needs transformers 5.4 or later, and a vLLM that multiplies",
+        "Gemma2's text embedding alone by its scale: older ones show it pictures too bright.",
+        "",
+        f"Recipe digest {recipe.digest}, seed {recipe.seed}.",
+    ]
+    if stage:
+        names = list(recipe.stages)
+        for name in names[: names.index(stage) + 1]:
+            each = recipe.stages[name]
+            sources = ", ".join(source.drawn for source in each.data)
+            lines.append(
+                f"- {name}: {', '.join(each.trainable)}; {each.steps} steps of {each.batch};"
+                f" learning rate {each.learning_rate:g}; data: {sources}"
+            )
+    return "\n".join(lines) + "\n"
