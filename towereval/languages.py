@@ -96,8 +96,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 _TIERS = {
     "T5": "ar de en es fr ja zh zh-Hans zh-Hant",
     "T4": "nl ko it pt pt-BR pt-PT ru pl tr fa hi cs hu vi sv fi hr sr ca eu",
-    "T3": "id uk bn he el bg da ro th ms ta sk sl lt lv et ur af ceb kk be ka gl bs uz la tl"
-    " fil",
+    "T3": "id uk bn he el bg da ro th ms ta sk sl lt lv et ur af ceb kk be ka gl bs uz la tl fil",
     "T2": "am ga ha is lo mr mt pa sa sw ti tn wo xh yo zu ht",
     "T1": "as az bm bo cy eo gd ig jv ki km lb ln mi my nb nn no oc qu sc sd sg si sm so sq ss te"
     " tpi ts tw war quz",
