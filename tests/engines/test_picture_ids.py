@@ -56,7 +56,7 @@ def test_pictures_that_share_an_exif_id_are_not_mixed_up(
         rendered = vllm_engine.model.adapter.render(request.prompt, vllm_engine.model.checkpoint)
         decoded = Decoded(request, rendered, [picture])
         seen.append(MultiModalHasher.hash_kwargs("blake3", image=picture))
-        ready.append(vllm_engine._render(lambda decoded=decoded: decoded))
+        ready.append(vllm_engine._render(decoded))
     assert len(set(seen)) == 1  # by itself vLLM takes them for one
     assert not any(one.error for one in ready)
     assert len({one.prompt["mm_hashes"]["image"][0] for one in ready}) == 3

@@ -1,8 +1,8 @@
 """vLLM in this process: requests are fed to the running engine, pictures as pixels.
 
 The engine never waits for a batch to close: WINDOW requests are inside it, and each answer lets
-one in. Pictures are decoded in threads and processed (resized, cut into tiles) in one more, all
-while the engine steps.
+one in. Pictures are decoded in threads. They are processed (resized, cut into tiles) between the
+steps: a thread for that took more of two busy cores than it gave back.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,12 +34,10 @@ if TYPE_CHECKING:
     from vllm import LLM, RequestOutput, SamplingParams
 
 WINDOW = 256
-# So many more are being decoded and processed, or wait to be let in: a large photograph decoded is
-# 36 MB.
+# So many more are decoded or being so: a large photograph takes 36 MB.
 AHEAD = 32
-# Let in together: a step costs hardly less for few requests than for many, but the first answer
-# shall not wait for a whole window's pictures.
-LET_IN = 16
+# So many are let in between two steps, so that the first answer waits for few pictures.
+LET_IN = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,36 +76,29 @@ class VllmEngine:
 
     def run(self, requests: Iterable[Request]) -> Generator[Response, None, None]:
         source = iter(requests)
-        ahead: deque[tuple[Request, Future[Ready]]] = deque()
+        ahead: deque[Callable[[], Decoded]] = deque()
         running: dict[str, Inside] = {}
         more = True
         decoders = Decoders(self.model, workers=max(2, (os.cpu_count() or 2) // 2))
-        # One thread: vLLM's cache of processed pictures and the engine's must see the same order.
-        renderer = ThreadPoolExecutor(1, thread_name_prefix="render")
         try:
             while more or ahead or running:
                 while more and len(ahead) < AHEAD:
                     if (request := next(source, None)) is None:
                         more = False
                         break
-                    decoded = decoders.submit(request)
-                    ahead.append((request, renderer.submit(self._render, decoded)))
+                    ahead.append(decoders.submit(request))
                 yield from self._let_in(ahead, running)
                 if running:
                     yield from self._step(running)
         finally:
             decoders.close()
-            renderer.shutdown(cancel_futures=True)
             self.llm.llm_engine.abort_request(list(running))
-            if ahead:  # was processed and never given to the engine, so only one cache has it
-                self.llm.llm_engine.reset_mm_cache()
 
     def close(self) -> None:
         self.llm.llm_engine.engine_core.shutdown()
 
-    def _render(self, decode: Callable[[], Decoded]) -> Ready:
+    def _render(self, decoded: Decoded) -> Ready:
         """A request as the engine takes it, or the reason why it cannot be had."""
-        decoded = decode()
         if decoded.error:
             return Ready(error=decoded.error)
         if misread := self._misread(decoded):
@@ -124,17 +114,14 @@ class VllmEngine:
         return Ready(prompt, encoded.continuation_tokens)
 
     def _let_in(
-        self, ahead: deque[tuple[Request, Future[Ready]]], running: dict[str, Inside]
+        self, ahead: deque[Callable[[], Decoded]], running: dict[str, Inside]
     ) -> Iterator[Response]:
-        """Give the engine the next group once that is ready; wait where it has nothing to do."""
-        group = min(LET_IN, len(ahead), WINDOW - len(running))
-        if running and group and not ahead[group - 1][1].done():
-            return
-        for _ in range(group):
-            request, coming = ahead.popleft()
+        """Give the engine the next few requests."""
+        for _ in range(min(LET_IN, len(ahead), WINDOW - len(running))):
             began = time.monotonic()
-            ready = coming.result()
+            decoded = ahead.popleft()()
             self.usage += Usage(waiting_seconds=time.monotonic() - began)
+            request, ready = decoded.request, self._render(decoded)
             name = str(next(self._names))
             error = ready.error
             try:
