@@ -20,7 +20,7 @@ def fidelity(
     run: Annotated[Path, typer.Argument(help="A run's folder.")],
     tasks: Annotated[str, typer.Option(help="Only these, as a,b.")] = "",
 ) -> None:
-    """Show in which languages a run's answers are, and what answers in the right one score."""
+    """Show in which languages a run's answers are, and their scores."""
     from rich.table import Table
 
     from towereval.answer_languages import spoken

@@ -148,6 +148,9 @@ def _plan(given: dict[str, Any]) -> Plan:
         raise UsageError(f"--split is full or sample, not {given['split']!r}")
     if given["limit"] < 0:
         raise UsageError(f"--limit is a number of samples, not {given['limit']}")
+    if given["verify_determinism"] < 0:
+        count = given["verify_determinism"]
+        raise UsageError(f"--verify-determinism is a number of requests, not {count}")
     return Plan(
         model=given["model"],
         tasks=_listed(given["tasks"]),

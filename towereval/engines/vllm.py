@@ -1,8 +1,7 @@
 """vLLM in this process: requests are fed to the running engine, pictures as pixels.
 
 The engine never waits for a batch to close: WINDOW requests are inside it, and each answer lets
-one in. Pictures are decoded in threads. They are processed (resized, cut into tiles) between the
-steps: a thread for that took more of two busy cores than it gave back.
+one in. Pictures are decoded in threads and processed (resized, cut into tiles) between the steps.
 """
 
 from __future__ import annotations
