@@ -70,7 +70,8 @@ def test_answers_that_flip_are_counted(tmp_path: Path) -> None:
     with sqlite3.connect(recorded / "run.sqlite") as database:
         texts = "SELECT key FROM responses WHERE logprob IS NULL ORDER BY key LIMIT "
         database.execute(f"UPDATE responses SET text = 'flip' WHERE key IN ({texts} 3)")
-        database.execute(f"UPDATE responses SET error = 'lost', text = '' WHERE key IN ({texts} 2 OFFSET 10)")
+        lost = f"WHERE key IN ({texts} 2 OFFSET 10)"
+        database.execute(f"UPDATE responses SET error = 'lost', text = '' {lost}")
     outcome = run(plan)
     repetition = outcome.performance.determinism
     assert repetition is not None
