@@ -17,7 +17,7 @@ import pytest
 
 from tests.engines.families import FAMILIES, Family, family_model
 from towereval.engines.prompts import Decoded, decode_ahead, video_metadata
-from towereval.engines.vllm import _prompt
+from towereval.engines.vllm import prompt_of
 from towereval.types import Image, Model, Request, Response, Video
 
 pytestmark = pytest.mark.engine
@@ -162,7 +162,7 @@ def vllm_prompt(case: Case, engine: Any, decoded: Decoded) -> list[int]:
 
     one = SamplingParams(max_tokens=1, temperature=0.0)
     encoded = engine.encoder.encode(decoded)
-    (output,) = engine.llm.generate([_prompt(decoded, encoded)], one, use_tqdm=False)
+    (output,) = engine.llm.generate([prompt_of(decoded, encoded, "test")], one, use_tqdm=False)
     names = engine.encoder.tokenizer.convert_tokens_to_ids
     alias = {names(one): names(other) for one, other in case.family.alias.items()}
     return [alias.get(token, token) for token in output.prompt_token_ids]

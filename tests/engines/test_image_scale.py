@@ -21,7 +21,7 @@ from tests.engines.tiny_models import onevision_processor
 from towereval.checkpoints import check
 from towereval.data.media import image_file, video_file
 from towereval.engines.prompts import decode_ahead
-from towereval.engines.vllm import _prompt
+from towereval.engines.vllm import prompt_of
 from towereval.mending import mended
 from towereval.model_adapters import tiny, towervideo, towervision
 from towereval.types import (
@@ -151,7 +151,8 @@ def vllm_logits(engine: Any, asked: list[Request]) -> Any:
     rows_PSV = []
     for decoded in decode_ahead(engine.model, asked):
         encoded = engine.encoder.encode(decoded)
-        (output,) = engine.llm.generate([_prompt(decoded, encoded)], everything, use_tqdm=False)
+        prompts = [prompt_of(decoded, encoded, "test")]
+        (output,) = engine.llm.generate(prompts, everything, use_tqdm=False)
         rows = [
             *output.prompt_logprobs[-encoded.continuation_tokens :],
             *output.outputs[0].logprobs,

@@ -107,7 +107,7 @@ class VllmEngine:
             if decoded.request.continuation is not None and not encoded.continuation_tokens:
                 return Ready(error="the continuation has no tokens")
             renderer = self.llm.llm_engine.renderer
-            (prompt,) = renderer.render_cmpl([_prompt(decoded, encoded, self._reading)])
+            (prompt,) = renderer.render_cmpl([prompt_of(decoded, encoded, self._reading)])
         except Exception as error:  # noqa: BLE001 the engine border: what one request does wrong is its own error
             return Ready(error=_told(error))
         return Ready(prompt, encoded.continuation_tokens)
@@ -238,7 +238,8 @@ def _told(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
 
 
-def _prompt(decoded: Decoded, encoded: Encoded, reading: str) -> dict[str, Any]:
+def prompt_of(decoded: Decoded, encoded: Encoded, reading: str) -> dict[str, Any]:
+    """As vLLM takes it; `reading` is part of what names a picture (`reading_of`)."""
     prompt: dict[str, Any] = {"prompt_token_ids": encoded.token_ids}
     data: dict[str, Any] = {}
     if decoded.images:
