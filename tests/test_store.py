@@ -458,6 +458,8 @@ def test_a_database_that_another_program_holds_is_a_store_error(tmp_path: Path) 
         ("", "manifest.json cannot be read"),
         ('{"schema": 1', "manifest.json cannot be read"),
         (b"\xff\xfe", "manifest.json cannot be read"),
+        ("[]", "manifest.json holds a list, no manifest"),
+        ("3", "manifest.json holds a int, no manifest"),
         ("{}", "schema None, this towereval reads 1"),
         ('{"schema": 2}', "schema 2, this towereval reads 1"),
         ('{"schema": "1"}', "schema '1', this towereval reads 1"),

@@ -109,6 +109,23 @@ def test_a_run_again_whose_engine_fails_keeps_its_results(
     assert rescore(folder).failures == ()
 
 
+def test_failed_requests_that_cannot_be_asked_again_cost_no_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded = record(tmp_path / "recorded", ["multi30k"])
+    with sqlite3.connect(recorded / "run.sqlite") as database:
+        some = "SELECT key FROM responses ORDER BY key LIMIT 2"
+        database.execute(f"UPDATE responses SET error = 'lost' WHERE key IN ({some})")
+    plan = replayed(recorded, tmp_path / "results", ["multi30k"])
+    folder = run(plan).folder
+    before = read_run(folder).rows
+    monkeypatch.setattr(replay, "ReplayEngine", Unstarted)
+    with pytest.raises(EngineError, match="the server is down"):
+        run(plan)
+    assert read_run(folder).rows == before
+    assert sum(row.n_failed for row in before if row.metric == "bleu" and row.language != "*") == 2
+
+
 def test_results_of_other_data_go_with_what_was_drawn_from_them(tmp_path: Path) -> None:
     data = tmp_path / "data"
     shutil.copytree(SAMPLES / "multi30k", data)

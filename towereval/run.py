@@ -129,12 +129,13 @@ def run(plan: Plan, listener: Listener | None = None) -> Outcome:
         store.write_manifest(manifest)
         before = read_performance(folder)
         scoring = Scoring(judge=plan.judge, checkpoints=plan.checkpoints)
-        if missing or plan.predict_only or data != earlier.get("data"):
+        finished = (folder / "results.json").exists() and data == earlier.get("data")
+        if missing or plan.predict_only or not finished:
             store.drop_results()  # they speak of what was there before
         try:
             seen = respond(store, plan, subject, listener)
         except TowerevalError:
-            if not missing and not plan.predict_only:  # what was complete stays so
+            if finished and not plan.predict_only:  # what was published stays published
                 publish(store, tasks, subject.clean, listener, scoring, before)
             raise
         count = seen.speed.answers if seen.speed else 0
@@ -264,8 +265,9 @@ def respond(store: Store, plan: Plan, subject: Subject, listener: Listener) -> P
     with closing(engine):
         listener.stage("asking", missing)
         for attempt in range(1 + plan.retries):
-            left = store.count_unanswered() if attempt else missing
-            if attempt and left:
+            if attempt and not (left := store.count_unanswered()):
+                break
+            if attempt:
                 listener.stage(f"asking what failed, {attempt}. retry", left)
             # Closing commits what came last, also when the stream is broken off.
             with (
