@@ -35,9 +35,14 @@ def finished(
     run_id: str,
     *rows: Mapping[str, Any],
     created: str = "2026-01-01T00:00:00+00:00",
+    started: str = "",
     limit: int | None = None,
+    engine: str = "vllm",
 ) -> Path:
-    """The folder, with rows that differ from `ROW` in what is given; one like it where none is."""
+    """The folder, with rows that differ from `ROW` in what is given; one like it where none is.
+
+    It was started when it was created, unless told otherwise.
+    """
     folder = results / model.replace("/", "--") / run_id
     folder.mkdir(parents=True)
     content = {
@@ -48,7 +53,8 @@ def finished(
         "results": [asdict(_row(run_id, row)) for row in rows or ({},)],
     }
     (folder / "results.json").write_text(json.dumps(content))
-    manifest = {"schema": 1, "model": model, "run_id": run_id, "limit": limit}
+    manifest = {"schema": 1, "model": model, "run_id": run_id, "limit": limit, "engine": engine}
+    manifest["started"] = started or created
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.test_leaderboard import finished
+from tests.finished_run import finished
 from tests.test_replay import mixed, record, replayed, right
 from towereval import plugins
 from towereval.influence import Influence

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from PIL import Image as pil
 
+from tests.finished_run import finished
 from tests.test_cli import error_line, towereval
-from tests.test_leaderboard import finished
 from tests.test_replay import record, replayed, right
 from towereval.cli import console
 from towereval.leaderboard import publish

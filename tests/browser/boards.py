@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image as pil
 
-from tests.test_leaderboard import finished
+from tests.finished_run import finished
 from towereval.data.media import image_file
 from towereval.leaderboard.build import build
 from towereval.leaderboard.document import Card

@@ -10,7 +10,7 @@ import pytest
 
 from tests.browser.boards import Made, published
 from tests.browser.page import cell, models, show
-from tests.test_leaderboard import finished
+from tests.finished_run import finished
 
 pytestmark = pytest.mark.browser
 VIEWS = ("", "cells=heat", "view=language", "view=language&cells=heat", "view=both&cells=heat")
