@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from towereval.database import TABLES
 from towereval.errors import StoreError
 from towereval.influence import Observations
-from towereval.store import TABLES
 
 _SCORED = (
     "SELECT id, cluster, stats FROM samples JOIN scores ON scores.sample = samples.position"
