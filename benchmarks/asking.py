@@ -84,7 +84,8 @@ def main() -> None:
 
 
 def _harness(setup: Setup) -> Asked:
-    from towereval.run import Plan, run
+    from towereval.plan import Plan
+    from towereval.run import run
     from towereval.store import Store
     from towereval.types import Usage
 

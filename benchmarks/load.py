@@ -22,7 +22,8 @@ from pathlib import Path
 
 from memory import write_data, write_recording
 
-from towereval.run import Plan, rescore, run
+from towereval.plan import Plan
+from towereval.run import rescore, run
 
 
 @dataclass(slots=True)

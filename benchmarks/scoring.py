@@ -19,7 +19,8 @@ from pathlib import Path
 
 from towereval import plugins
 from towereval.metrics.documents import teds
-from towereval.run import described, rescore
+from towereval.plan import described
+from towereval.run import rescore
 from towereval.store import Store
 from towereval.types import Decoding, Message, Request, Response, Sample, Task, Text
 

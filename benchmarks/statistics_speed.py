@@ -25,8 +25,9 @@ from towereval import plugins
 from towereval.flips import Cell, distances, exact_spread, flipped, stepdown
 from towereval.influence import Observations, influences
 from towereval.metrics.exact import ExactMatch
+from towereval.plan import described
 from towereval.ranks import rank_sets
-from towereval.run import described, rescore
+from towereval.run import rescore
 from towereval.store import Store
 from towereval.types import Decoding, Message, Request, Response, Sample, Text
 

@@ -19,7 +19,7 @@ from towereval.cli import options
 from towereval.cli.app import app
 from towereval.cli.run import OPTIONS
 from towereval.errors import UsageError
-from towereval.run import SAMPLES
+from towereval.plan import SAMPLES
 from towereval.store import Store
 
 ROOT = Path(__file__).parents[1]

@@ -26,7 +26,8 @@ from towereval.errors import EngineError, Unscorable, UsageError
 from towereval.grading import Scoring
 from towereval.judging import JudgePlan, ask_judge
 from towereval.metrics.judge import AlmBenchJudge
-from towereval.run import SAMPLES, Outcome, Plan, rescore, run
+from towereval.plan import SAMPLES, Plan
+from towereval.run import Outcome, rescore, run
 from towereval.store import Store
 from towereval.types import Decoding, Request, Response, Result, Sample, Text, digest
 

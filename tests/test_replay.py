@@ -17,7 +17,8 @@ import pytest
 from towereval import plugins
 from towereval.data.folder import FolderSource
 from towereval.errors import StoreError, UsageError
-from towereval.run import SAMPLES, Outcome, Plan, run
+from towereval.plan import SAMPLES, Plan
+from towereval.run import Outcome, run
 from towereval.store import Store
 from towereval.types import Request, Response, Sample, Task, digest
 

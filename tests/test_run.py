@@ -17,7 +17,8 @@ from towereval import __version__
 from towereval.engines import replay
 from towereval.errors import DataError, EngineError, StoreError, UnknownName, UsageError
 from towereval.grading import Scoring
-from towereval.run import SAMPLES, Plan, folder_name, rescore, run
+from towereval.plan import SAMPLES, Plan, folder_name
+from towereval.run import rescore, run
 from towereval.store import Store
 from towereval.types import Decoding, Request, Response, Result, Sample
 

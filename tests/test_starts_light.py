@@ -16,7 +16,8 @@ from tests.test_checkpoints import checkpoint
 from tests.test_cli import MAIN, installed, surroundings, towereval
 from tests.test_replay import record
 from towereval.engines import KINDS
-from towereval.run import Plan, run
+from towereval.plan import Plan
+from towereval.run import run
 from towereval.types import Request, Response, Usage
 
 HEAVY = (

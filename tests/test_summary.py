@@ -6,7 +6,8 @@ import shutil
 from pathlib import Path
 
 from tests.test_replay import record, replayed
-from towereval.run import SAMPLES, run
+from towereval.plan import SAMPLES
+from towereval.run import run
 from towereval.types import Result
 
 

@@ -17,8 +17,9 @@ from towereval.errors import DataError, EngineError, TowerevalError
 from towereval.grading import Scoring
 from towereval.leaderboard.build import build
 from towereval.metrics.translation import Chrf
+from towereval.plan import SAMPLES
 from towereval.results import read_run
-from towereval.run import SAMPLES, rescore, run
+from towereval.run import rescore, run
 from towereval.types import Request, Response
 
 

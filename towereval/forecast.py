@@ -10,8 +10,9 @@ from typing import Any
 
 from towereval.data.media import image_size
 from towereval.errors import DataError
+from towereval.plan import Plan, Settled, settle
 from towereval.progress import Listener
-from towereval.run import Plan, Settled, collect, settle
+from towereval.run import collect
 from towereval.speed import Speed, read_performance
 from towereval.store import Store, read_manifest
 from towereval.types import Image, Model, Request, Video

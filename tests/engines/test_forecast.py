@@ -9,8 +9,8 @@ import pytest
 
 from tests.test_cli import error_line, towereval
 from towereval.forecast import forecast
+from towereval.plan import SAMPLES, Plan
 from towereval.progress import Silence
-from towereval.run import SAMPLES, Plan
 from towereval.speed import read_performance
 
 pytestmark = pytest.mark.engine

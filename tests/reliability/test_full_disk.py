@@ -23,7 +23,8 @@ from tests.test_checkpoints import checkpoint
 from tests.test_cli import surroundings
 from tests.test_replay import record, replayed
 from towereval.errors import StoreError
-from towereval.run import Plan, run
+from towereval.plan import Plan
+from towereval.run import run
 
 TASKS = ("commute", "multi30k")
 

@@ -18,8 +18,9 @@ from tests.test_checkpoints import checkpoint
 from tests.test_cli import installed
 from towereval import engines, plugins
 from towereval.data import media
+from towereval.plan import SAMPLES, Plan, settle
 from towereval.progress import Silence
-from towereval.run import SAMPLES, Plan, collect, settle
+from towereval.run import collect
 from towereval.store import Store
 
 TASKS = ("ocrbench", "commute")

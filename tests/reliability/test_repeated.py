@@ -12,7 +12,7 @@ from tests.reliability.killing import Bench, content
 from tests.test_checkpoints import checkpoint
 from tests.test_cli import error_line, replay, towereval
 from tests.test_replay import record
-from towereval.run import SAMPLES
+from towereval.plan import SAMPLES
 
 
 def only(output: Path) -> Path:

@@ -12,7 +12,7 @@ from towereval import plugins
 from towereval.data.folder import FolderSource
 from towereval.data.media import decode_image, decode_video
 from towereval.languages import LANGUAGES
-from towereval.run import SAMPLES
+from towereval.plan import SAMPLES
 from towereval.types import Image, Sample, Text, Video
 
 NAMES = (

@@ -13,7 +13,9 @@ from towereval import plugins
 from towereval.data.folder import FolderSource
 from towereval.errors import DataError
 from towereval.languages import LANGUAGES
-from towereval.run import SAMPLES, Plan, Silence, collect
+from towereval.plan import SAMPLES, Plan
+from towereval.progress import Silence
+from towereval.run import collect
 from towereval.store import Store
 from towereval.types import Request, Sample, Task, Text
 

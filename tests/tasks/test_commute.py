@@ -14,8 +14,9 @@ from towereval import plugins
 from towereval.data.folder import FolderSource
 from towereval.data.media import image_file
 from towereval.grading import Scoring
+from towereval.plan import Plan
 from towereval.progress import Silence
-from towereval.run import Plan, collect, publish
+from towereval.run import collect, publish
 from towereval.store import Store
 from towereval.types import (
     Dataset,

@@ -20,8 +20,9 @@ from towereval.bridges.lmms_results import read_about
 from towereval.environment import describe
 from towereval.errors import DataError
 from towereval.grading import Scoring
+from towereval.plan import described, folder_name, now
 from towereval.progress import Silence
-from towereval.run import Outcome, described, folder_name, now, publish
+from towereval.run import Outcome, publish
 from towereval.store import Store
 from towereval.types import (
     Dataset,

@@ -12,7 +12,7 @@ from towereval.cli import options
 from towereval.errors import UsageError
 
 if TYPE_CHECKING:
-    from towereval.run import Plan
+    from towereval.plan import Plan
 
 # What each option may be in a TOML file.
 OPTIONS: dict[str, tuple[type, ...]] = {
@@ -106,7 +106,8 @@ def start(given: dict[str, Any]) -> int:
     )
     from towereval.forecast import forecast
     from towereval.judging import find_judge
-    from towereval.run import chosen_tasks, run
+    from towereval.plan import chosen_tasks
+    from towereval.run import run
 
     plan = _plan(given)
     quiet_libraries()
@@ -140,7 +141,7 @@ def start(given: dict[str, Any]) -> int:
 def _plan(given: dict[str, Any]) -> Plan:
     """Raises `UsageError` for values that are none."""
     from towereval.judging import JudgePlan
-    from towereval.run import Plan
+    from towereval.plan import Plan
 
     if not given["model"] or not _listed(given["tasks"]):
         raise UsageError("run wants --model and --tasks; see towereval models, towereval tasks")
