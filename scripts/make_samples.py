@@ -24,6 +24,7 @@ from typing import Any
 
 import sample_drawing
 from sample_drawing import Picture
+from sample_questions import QUESTIONS
 
 from towereval.smpqa.generate import ROWS, Generation, generate
 
@@ -31,8 +32,8 @@ HERE = Path(__file__).parent
 SAMPLES = HERE.parent / "towereval" / "data" / "samples"
 README = """# Sample data
 
-Nine small data sets in the columns of the real ones, one folder a task, to try and to test
-towereval without a download. All pictures, clips and texts are self-made, nothing comes from any
+Small data sets in the columns of the real ones, one folder a task, to try and to test towereval
+without a download. All pictures, clips and texts are self-made, nothing comes from any
 data set, and scores on them mean nothing. They are dedicated to the public domain under
 [CC0 1.0](https://creativecommons.org/publicdomain/zero/1.0/). `scripts/make_samples.py` draws all
 of it from the shapes and texts in the `sample_*.toml` files next to it: edit those and run it
@@ -59,12 +60,18 @@ Table = tuple[str, list[Row]]
 def main() -> None:
     sample_drawing.check_text_layout()
     samples = Path(sys.argv[1]) if len(sys.argv) > 1 else SAMPLES
-    for task, tables in TASKS.items():
+    for task in (*TASKS, *QUESTIONS):
         folder = samples / task
         shutil.rmtree(folder, ignore_errors=True)
-        for name, rows in tables(folder):
+        for name, rows in tables_of(task, folder):
             write_rows(folder / name, rows)
     (samples / "README.md").write_text(README, encoding="utf-8")
+
+
+def tables_of(task: str, folder: Path) -> Iterator[Table]:
+    if task in TASKS:
+        return TASKS[task](folder)
+    return QUESTIONS[task](functools.partial(write_picture, folder), encoded)
 
 
 def write_rows(file: Path, rows: Iterable[Row]) -> None:

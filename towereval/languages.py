@@ -21,9 +21,14 @@ class Language:
 LANGUAGES = {
     language.code: language
     for language in (
+        Language("af", "Afrikaans", "Afrikaans", "Latn"),
         Language("am", "Amharic", "አማርኛ", "Ethi"),
         Language("ar", "Arabic", "العربية", "Arab"),
+        Language("arz", "Egyptian Arabic", "مصرى", "Arab"),
+        Language("ber", "Berber", "Tamaziɣt", "Latn"),
+        Language("bg", "Bulgarian", "български", "Cyrl"),
         Language("bn", "Bengali", "বাংলা", "Beng"),
+        Language("br", "Breton", "brezhoneg", "Latn"),
         Language("cs", "Czech", "čeština", "Latn"),
         Language("da", "Danish", "dansk", "Latn"),
         Language("de", "German", "Deutsch", "Latn"),
@@ -34,24 +39,33 @@ LANGUAGES = {
         Language("fi", "Finnish", "suomi", "Latn"),
         Language("fil", "Filipino", "Filipino", "Latn"),
         Language("fr", "French", "français", "Latn"),
+        Language("ga", "Irish", "Gaeilge", "Latn"),
+        Language("ha", "Hausa", "Hausa", "Latn"),
         Language("he", "Hebrew", "עברית", "Hebr"),
         Language("hi", "Hindi", "हिन्दी", "Deva"),
         Language("hr", "Croatian", "hrvatski", "Latn"),
         Language("hu", "Hungarian", "magyar", "Latn"),
         Language("id", "Indonesian", "Bahasa Indonesia", "Latn"),
+        Language("ig", "Igbo", "Igbo", "Latn"),
         Language("is", "Icelandic", "íslenska", "Latn"),
         Language("it", "Italian", "italiano", "Latn"),
         Language("ja", "Japanese", "日本語", "Jpan"),
+        Language("jv", "Javanese", "basa Jawa", "Latn"),
         Language("ka", "Georgian", "ქართული", "Geor"),
         Language("km", "Khmer", "ខ្មែរ", "Khmr"),
         Language("ko", "Korean", "한국어", "Kore"),
         Language("lo", "Lao", "ລາວ", "Laoo"),
         Language("mi", "Māori", "te reo Māori", "Latn"),
+        Language("min", "Minangkabau", "Baso Minangkabau", "Latn"),
+        Language("mn", "Mongolian", "монгол", "Cyrl"),
+        Language("mr", "Marathi", "मराठी", "Deva"),
+        Language("ms", "Malay", "Bahasa Melayu", "Latn"),
         Language("my", "Burmese", "မြန်မာ", "Mymr"),
         Language("nb", "Norwegian Bokmål", "norsk bokmål", "Latn"),
         Language("nl", "Dutch", "Nederlands", "Latn"),
         Language("nn", "Norwegian Nynorsk", "norsk nynorsk", "Latn"),
         Language("no", "Norwegian", "norsk", "Latn"),
+        Language("om", "Oromo", "Afaan Oromoo", "Latn"),
         Language("pl", "Polish", "polski", "Latn"),
         Language("pt", "Portuguese", "português", "Latn"),
         Language("pt-BR", "Brazilian Portuguese", "português brasileiro", "Latn"),
@@ -59,8 +73,10 @@ LANGUAGES = {
         Language("quz", "Cusco Quechua", "qhichwa", "Latn"),
         Language("ro", "Romanian", "română", "Latn"),
         Language("ru", "Russian", "русский", "Cyrl"),
+        Language("rw", "Kinyarwanda", "Ikinyarwanda", "Latn"),
         Language("si", "Sinhala", "සිංහල", "Sinh"),
         Language("sr", "Serbian", "српски", "Cyrl"),
+        Language("su", "Sundanese", "basa Sunda", "Latn"),
         Language("sv", "Swedish", "svenska", "Latn"),
         Language("sw", "Swahili", "Kiswahili", "Latn"),
         Language("ta", "Tamil", "தமிழ்", "Taml"),
@@ -88,18 +104,27 @@ GROUPS: dict[str, tuple[str, ...]] = {
         *("en", "de", "nl", "es", "fr", "pt-PT", "pt-BR", "uk", "hi", "zh-Hans", "zh-Hant", "ru"),
         *("cs", "ko", "ja", "it", "pl", "ro", "nn", "nb"),
     ),
+    # LRM-LLaVA's ten.
+    "lrm10": ("en", "cs", "de", "fr", "hr", "it", "ro", "ru", "es", "zh"),
+    # Centurio's test suite without CVQA (arXiv 2501.05122, table 11: its rows, which it counts 43).
+    "centurio": (
+        *("af", "am", "ar", "bn", "ber", "zh", "hr", "quz", "cs", "da", "nl", "en", "fil", "fi"),
+        *("fr", "de", "ha", "he", "hi", "hu", "id", "it", "ja", "ko", "mi", "el", "no", "fa", "pl"),
+        *("pt", "ro", "ru", "es", "sw", "sv", "ta", "te", "th", "tr", "uk", "vi", "zu"),
+    ),
 }
 
 # How many resources a language has, from T1 to T5: the classes of Joshi et al. 2020
-# (https://doi.org/10.18653/v1/2020.acl-main.560) that Centurio (arXiv 2501.05122) averages over.
-# Centurio prints how many there are, not which: the membership is reconstructed.
+# (https://doi.org/10.18653/v1/2020.acl-main.560) that Centurio (arXiv 2501.05122, table 7) averages
+# over. Class 0, to which it gives no name, is counted with T1; Filipino is Tagalog's.
 _TIERS = {
     "T5": "ar de en es fr ja zh zh-Hans zh-Hant",
     "T4": "nl ko it pt pt-BR pt-PT ru pl tr fa hi cs hu vi sv fi hr sr ca eu",
-    "T3": "id uk bn he el bg da ro th ms ta sk sl lt lv et ur af ceb kk be ka gl bs uz la tl fil",
+    "T3": "id uk bn he el bg da ro th ms ta sk sl lt lv et ur af ceb kk be ka gl bs uz la tl fil"
+    " arz",
     "T2": "am ga ha is lo mr mt pa sa sw ti tn wo xh yo zu ht",
-    "T1": "as az bm bo cy eo gd ig jv ki km lb ln mi my nb nn no oc qu sc sd sg si sm so sq ss te"
-    " tpi ts tw war quz",
+    "T1": "as az ber bm bo br cy eo gd ig jv ki km lb ln mi min mn my nb nn no oc om qu rw sc sd sg"
+    " si sm so sq ss su te tpi ts tw war quz",
 }
 TIERS = {tier: tuple(codes.split()) for tier, codes in _TIERS.items()}
 

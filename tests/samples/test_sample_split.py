@@ -16,8 +16,8 @@ from towereval.plan import SAMPLES
 from towereval.types import Image, Sample, Text, Video
 
 NAMES = (
-    *("alm_bench", "cc_ocr", "commute", "multi30k", "ocrbench", "smpqa", "textvqa"),
-    *("vimul_bench", "xm3600"),
+    *("alm_bench", "cc_ocr", "commute", "m3exam", "marvl", "maxm", "mtvqa", "multi30k"),
+    *("ocrbench", "smpqa", "textvqa", "vimul_bench", "xgqa", "xm3600", "xmmmu", "xvnli"),
 )
 VARIANTS = [f"{task.name}@{task.variant}" for name in NAMES for task in plugins.load_tasks(name)]
 MEDIA = (".png", ".jpg", ".mp4")
@@ -28,12 +28,19 @@ SPREAD = {
     "alm_bench": (23, 6),
     "cc_ocr": (7, 3),
     "commute": (6, 4),
+    "m3exam": (7, 3),
+    "marvl": (6, 3),
+    "maxm": (7, 5),
+    "mtvqa": (9, 6),
     "multi30k": (3, 1),
     "ocrbench": (1, 1),
     "smpqa": (11, 7),
     "textvqa": (1, 1),
     "vimul_bench": (14, 8),
+    "xgqa": (8, 5),
     "xm3600": (36, 12),
+    "xmmmu": (7, 4),
+    "xvnli": (5, 3),
 }
 
 

@@ -17,10 +17,13 @@ from towereval.plan import SAMPLES, Plan
 from towereval.progress import Silence
 from towereval.run import collect
 from towereval.store import Store
-from towereval.types import Request, Sample, Task, Text
+from towereval.types import Prompt, Request, Sample, Task, Text
 
 COCO = ["cider", "rouge_l", "chrf"]
 SMPQA = ["accuracy", "relaxed_accuracy", "character_accuracy", "yes_rate"]
+LABELS = ["accuracy", "relaxed_accuracy"]
+LETTERS = ["relaxed_accuracy", "accuracy"]
+CIRCULAR = ["circular_accuracy", "accuracy"]
 # Task@variant, the default variant first: version, number of languages, metrics, needs.
 TASKS = {
     "alm_bench@towervision": (1, 23, ["accuracy"], {"generate"}),
@@ -28,6 +31,12 @@ TASKS = {
     "alm_bench@official": (1, 23, ["judge"], {"generate"}),
     "cc_ocr@towervision": (1, 7, ["macro_f1", "micro_f1"], {"generate"}),
     "commute@official": (1, 6, ["contrastive_accuracy"], {"score"}),
+    "m3exam@centurio": (1, 7, LETTERS, {"generate"}),
+    "m3exam@cyclic": (1, 7, CIRCULAR, {"generate"}),
+    "marvl@centurio": (1, 6, LABELS, {"generate"}),
+    "maxm@centurio": (1, 7, LABELS, {"generate"}),
+    "mtvqa@centurio": (1, 9, LABELS, {"generate"}),
+    "mtvqa@official": (1, 9, ["accuracy"], {"generate"}),
     "multi30k@towervision": (1, 3, ["xcomet_xl", "bleu", "chrf"], {"generate"}),
     "ocrbench@official": (1, 1, ["accuracy"], {"generate"}),
     "ocrbench@towervision": (1, 1, ["accuracy"], {"generate"}),
@@ -35,7 +44,10 @@ TASKS = {
     "smpqa@towereval": (1, len(LANGUAGES) - 1, SMPQA, {"generate"}),
     "textvqa@validation": (1, 1, ["vqa_accuracy"], {"generate"}),
     "vimul_bench@towereval": (1, 14, ["accuracy", "judge"], {"generate"}),
+    "xgqa@centurio": (1, 8, LABELS, {"generate"}),
     "xm3600@centurio": (1, 36, [*COCO, "language_fidelity"], {"generate"}),
+    "xmmmu@centurio": (1, 7, LETTERS, {"generate"}),
+    "xvnli@centurio": (1, 5, LABELS, {"generate"}),
 }
 # Every column that a task reads.
 COLUMNS = {
@@ -50,6 +62,15 @@ COLUMNS = {
     ],
     "cc_ocr@towervision": ["split", "answer", "image", "image_name", "question"],
     "commute@official": ["source", "correct_translation", "incorrect_translation", "image"],
+    "m3exam@centurio": [
+        *("question_text", "options", "answer_text", "background_description"),
+        *("subject_category", *(f"image_{number}" for number in range(10))),
+    ],
+    "m3exam@cyclic": ["options"],
+    "marvl@centurio": ["hypothesis", "label", "left_img", "right_img"],
+    "maxm@centurio": ["image_id", "image", "question", "answers"],
+    "mtvqa@centurio": ["image", "id", "lang", "qa_pairs"],
+    "mtvqa@official": ["lang"],
     "multi30k@towervision": ["image", "en", "cs", "de", "fr"],
     "ocrbench@official": ["image", "question", "question_type", "answer", "dataset"],
     "ocrbench@towervision": ["dataset"],
@@ -60,7 +81,12 @@ COLUMNS = {
     "smpqa@towereval": ["language"],
     "textvqa@validation": ["image", "image_id", "question", "question_id", "answers"],
     "vimul_bench@towereval": ["mint_video_id", "question", "option", "answer"],
+    "xgqa@centurio": ["image_id", "image", "question", "answer"],
     "xm3600@centurio": ["image_id", "captions", "image"],
+    "xmmmu@centurio": [
+        *("id", "question", "question_type", "options", "answer", "image_1"),
+    ],
+    "xvnli@centurio": ["flikr30k_id", "image", "hypothesis", "label"],
 }
 
 
@@ -114,15 +140,20 @@ def test_metrics_of_a_task_are_told_apart(reference: str) -> None:
 
 
 @pytest.mark.parametrize("reference", TASKS)
-def test_a_prompt_is_one_user_turn_the_picture_first(reference: str) -> None:
+def test_a_prompt_is_one_user_turn_the_pictures_first(reference: str) -> None:
+    """A sample's prompt is that of its first request."""
     task = plugins.load_task(reference)
+    first: dict[tuple[str, str], Prompt] = {}
     for sample, request in asked(task, SAMPLES / task.name):
-        (message,) = sample.prompt
-        shown, text = message.parts
+        first.setdefault((sample.language, sample.id), request.prompt)
+        (message,) = request.prompt
+        *shown, text = message.parts
         assert message.role == "user"
         assert isinstance(text, Text)
-        assert not isinstance(shown, Text)
-        assert (request.sample_id, request.prompt) == (sample.id, sample.prompt)
+        assert shown
+        assert not any(isinstance(part, Text) for part in shown)
+        assert request.sample_id == sample.id
+        assert first[sample.language, sample.id] == sample.prompt
 
 
 @pytest.mark.parametrize("reference", TASKS)

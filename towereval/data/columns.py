@@ -24,5 +24,17 @@ def texts(row: Mapping[str, Any], column: str) -> tuple[str, ...]:
     return tuple(value)
 
 
+def truth(row: Mapping[str, Any], column: str) -> bool:
+    """True or false, also written as a text or as 1 and 0. Raises `DataError`, `KeyError`."""
+    value = row[column]
+    found = _TRUTHS.get(value.strip().lower() if isinstance(value, str) else str(value).lower())
+    if found is None:
+        raise DataError(f"column {column}: wanted true or false, found {_shown(value)}")
+    return found
+
+
+_TRUTHS = {"true": True, "false": False, "1": True, "0": False}
+
+
 def _shown(value: object) -> str:
     return f"{type(value).__name__} {str(value)[:40]!r}"
