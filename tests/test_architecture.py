@@ -29,7 +29,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "checkpoints": (*NOUNS, "data.media", "digests", "plugins", "tensor_files"),
     "records": NOUNS,
     "environment": NOUNS,
-    "plugins": NOUNS,
+    "plugins": (*NOUNS, "picture_use"),
+    "picture_use": (*NOUNS, "metrics"),
     "data": (*FOUNDATION, "data"),
     "metrics": (*FOUNDATION, "metrics"),
     "metrics.comet": (*FOUNDATION, "metrics", "data.media", "environments"),
@@ -64,7 +65,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "smpqa": (*FOUNDATION, "data.media", "smpqa"),
     "plots": (*FOUNDATION, "figure_files", "printable"),
     "figure_files": (*NOUNS, "data.media", "printable"),
-    "train": (*FOUNDATION, "data", "mending", "train"),
+    "train": (*FOUNDATION, "corpus", "data", "digests", "mending", "tensor_files", "train"),
 }
 HEAVY = {
     *("torch", "torchvision", "transformers", "vllm", "datasets", "comet", "lmms_eval", "ray"),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from towereval.train import recipe as recipes
+from towereval.train import recipe_files as recipes
 from towereval.train import tiny
 from towereval.train.packing import Encoder
 from towereval.train.recipe import Recipe

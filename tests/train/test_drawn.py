@@ -11,7 +11,7 @@ import pytest
 from towereval import plugins
 from towereval.data.folder import FolderSource
 from towereval.train import drawn, evaluation, phrases
-from towereval.train.data import Mixture
+from towereval.train.mixture import Mixture
 from towereval.types import Text
 
 

@@ -14,7 +14,7 @@ from transformers import LlavaNextForConditionalGeneration
 from towereval import checkpoints, mending
 from towereval.train import drawn, export
 from towereval.train.model import _hidden
-from towereval.train.packing import Encoder, collate
+from towereval.train.packing import Encoder, Rendering, collate
 
 READ_BACK = """
 import sys, torch, warnings
@@ -43,7 +43,7 @@ def spread(model: Any) -> Any:
 
 
 def inputs(encoder: Encoder) -> dict[str, torch.Tensor]:
-    example = encoder.example(drawn.record("words", 0, 0), "chat", 0.0)
+    example = encoder.example(drawn.record("words", 0, 0), Rendering())
     batch = collate([example], [[0]], encoder)
     assert batch.pixels_IKCHW is not None
     assert batch.sizes_I2 is not None
@@ -89,7 +89,7 @@ def test_the_legacy_scale_is_folded_in(
 ) -> None:
     """What was trained with brighter pictures is served without."""
     spread(model)
-    batch = collate([encoder.example(drawn.record("words", 0, 0), "chat", 0.0)], [[0]], encoder)
+    batch = collate([encoder.example(drawn.record("words", 0, 0), Rendering())], [[0]], encoder)
     with torch.no_grad():
         bright, faint = (_hidden(model, batch, scale) for scale in (128**0.5, 1.0))
     assert float((bright - faint).norm() / faint.norm()) > 0.05

@@ -9,17 +9,18 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from towereval.train import flops
-from towereval.train.loop import batches, examples_of
+from towereval.train.loader import Loader
 from towereval.train.model import batch_nll, freeze
 from towereval.train.packing import Encoder
 from towereval.train.recipe import Part, Recipe
+from towereval.train.stage_data import StageData
 
 
 @pytest.mark.parametrize("trainable", [("projector", "vision", "text"), ("projector",)])
 def test_forward_and_backward_are_within_a_percent(
     trainable: tuple[Part, ...], recipe: Recipe, model: Any, encoder: Encoder
 ) -> None:
-    (batch,) = batches(recipe, examples_of(recipe, "stage1", 0, encoder)[0], encoder)
+    (batch,) = Loader(StageData(recipe, "stage1", encoder)).prepare(0).batches
     freeze(model, trainable)
     with FlopCounterMode(display=False) as counter, torch.enable_grad():
         total, _ = batch_nll(model, batch)

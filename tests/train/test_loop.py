@@ -12,10 +12,12 @@ import torch
 
 from towereval.errors import StoreError, UsageError
 from towereval.train import checkpoint, loop
-from towereval.train.loop import StageRun, batches, examples_of
+from towereval.train.loader import Loader
+from towereval.train.loop import StageRun
 from towereval.train.model import batch_nll, freeze, optimizer
 from towereval.train.packing import Encoder
 from towereval.train.recipe import Recipe
+from towereval.train.stage_data import StageData
 
 Weights = dict[str, torch.Tensor]
 
@@ -69,7 +71,7 @@ def test_four_examples_are_learned_by_heart(recipe: Recipe, model: Any, encoder:
     stage = replace(recipe.stages["stage2"], vision_learning_rate=None, learning_rate=3e-3)
     freeze(model, stage.trainable)
     rule = optimizer(model, stage)
-    (batch,) = batches(recipe, examples_of(recipe, "stage2", 0, encoder)[0], encoder)
+    (batch,) = Loader(StageData(recipe, "stage2", encoder)).prepare(0).batches
     losses = []
     for _ in range(20):
         rule.zero_grad()
@@ -90,7 +92,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(
 
     stopped = StageRun(recipe, "stage2", copy.deepcopy(other), encoder)
     steps = iter(range(3))
-    stopped._step, step = (lambda since: (next(steps), step(since))), stopped._step  # type: ignore
+    stopped._step, step = (lambda *given: (next(steps), step(*given))), stopped._step  # type: ignore
     with pytest.raises(RuntimeError, match="StopIteration"):
         list(stopped.run(tmp_path / "stopped"))
     assert stopped.state.step == 3  # and its last checkpoint is of step 2

@@ -11,10 +11,11 @@ from PIL import Image
 from towereval.errors import DataError
 from towereval.train import drawn
 from towereval.train.data import Record, Turn
-from towereval.train.loop import batches, examples_of
+from towereval.train.loader import Loader
 from towereval.train.model import batch_nll
-from towereval.train.packing import Encoder, Example, collate, pack
+from towereval.train.packing import Encoder, Example, Rendering, collate, pack
 from towereval.train.recipe import Recipe
+from towereval.train.stage_data import StageData
 
 KINDS = ("caption", "words", "ambiguous", "text")
 
@@ -22,7 +23,7 @@ KINDS = ("caption", "words", "ambiguous", "text")
 @pytest.fixture(scope="session")
 def examples(encoder: Encoder) -> list[Example]:
     records = [drawn.record(kind, 0, index) for index in range(2) for kind in KINDS]
-    return [encoder.example(record, "chat", 0.5) for record in records]
+    return [encoder.example(record, Rendering("chat", 0.5)) for record in records]
 
 
 def gradients(model: Any, encoder: Encoder, groups: list[list[Example]], packs: Any) -> Any:
@@ -73,7 +74,7 @@ def test_tokens_are_those_of_the_processor(built: Any, encoder: Encoder, kind: s
     text = processor.apply_chat_template(messages)
     pictures = [Image.fromarray(picture) for picture in record.pictures] or None
     ids = processor(images=pictures, text=text, add_special_tokens=False)["input_ids"][0]
-    example = encoder.example(record, "chat", 0.0)
+    example = encoder.example(record, Rendering())
     assert list(example.ids) == list(ids)
     learned = [i for i, w in zip(example.ids, example.weights, strict=True) if w]
     assert processor.tokenizer.decode(learned) == record.turns[1].text + "<end_of_turn>"
@@ -81,7 +82,7 @@ def test_tokens_are_those_of_the_processor(built: Any, encoder: Encoder, kind: s
 
 def test_the_plain_prompt_is_picture_and_answer(encoder: Encoder) -> None:
     record = drawn.record("caption", 0, 1)
-    example = encoder.example(record, "plain", 0.0)
+    example = encoder.example(record, Rendering("plain"))
     text = encoder.tokenizer.decode([i for i in example.ids if i != encoder.image_id])
     assert text == f"<bos>\n{record.turns[1].text}\n"
 
@@ -89,7 +90,7 @@ def test_the_plain_prompt_is_picture_and_answer(encoder: Encoder) -> None:
 def test_a_placeholder_without_a_picture_is_refused(encoder: Encoder) -> None:
     record = Record("x", "en", (Turn("user", "<image> what?"), Turn("assistant", "No.")))
     with pytest.raises(DataError, match="0 pictures, but 1 <image>"):
-        encoder.example(record, "chat", 0.0)
+        encoder.example(record, Rendering())
 
 
 def test_packs_keep_both_budgets(examples: list[Example]) -> None:
@@ -106,14 +107,13 @@ def test_what_no_pack_holds_is_left_out_and_counted(recipe: Recipe, encoder: Enc
     from dataclasses import replace
 
     narrow = replace(recipe, packing=replace(recipe.packing, tokens=70))
-    kept, left_out = examples_of(narrow, "stage1", 0, encoder)
-    assert (len(kept), left_out) == (2, 2)
+    kept, left_out = StageData(narrow, "stage1", encoder).examples(0)
+    assert (len(kept), left_out) == (1, 3)
 
 
 def test_a_step_is_the_same_again(recipe: Recipe, encoder: Encoder) -> None:
-    first, again = (
-        next(batches(recipe, examples_of(recipe, "stage2", 7, encoder)[0], encoder)) for _ in "ab"
-    )
+    data = StageData(recipe, "stage2", encoder)
+    (first,), (again,) = (Loader(data, workers).prepare(7).batches for workers in (0, 2))
     assert torch.equal(first.ids_BT, again.ids_BT)
     assert first.pixels_IKCHW is not None
     assert again.pixels_IKCHW is not None

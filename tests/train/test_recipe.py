@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from towereval.errors import UnknownName, UsageError
-from towereval.train import recipe as recipes
-from towereval.train.loop import _seed
+from towereval.train import recipe_files as recipes
 from towereval.train.model import rate_share
+from towereval.train.stage_data import seed_of
 
 TINY = recipes.find("tiny")
 
@@ -37,12 +37,15 @@ def test_the_tiny_recipe_is_read_with_types() -> None:
         ("stages.stage1.batch", 0, "stages.stage1: batch must be above 0"),
         ("stages.stage1.batch", True, "stages.stage1.batch wants a whole number, found True"),
         ("stages.stage1.trainable", ["tower"], "stages.stage1.trainable[0] wants projector or"),
-        ("stages.stage1.data", [{"weight": 1}], "stages.stage1.data[0] lacks drawn"),
+        ("stages.stage1.data", [{"weight": 1}], "data[0]: a source is either drawn or has a path"),
         ("stages.stage1.data", [], "stages.stage1: a stage wants trainable parts and data"),
         ("stages.stage1.steps", 0, "stages.stage1: steps must be above 0"),
         ("precision", "float16", "precision wants bfloat16 or float32"),
         ("name.first", "x", "name has no keys"),
-        ("model", {}, "model lacks tiny"),
+        ("model", {}, "model: one of tiny, vision with text, and init_from"),
+        ("stages.stage1.epochs", 1, "stages.stage1: either steps or epochs"),
+        ("stages.stage1.mix", {"temperature": 2}, "mix: temperature must be at least 0 and at"),
+        ("stages.text_stand_in.lora", {"rank": 0}, "lora: rank must be above 0"),
     ],
 )
 def test_what_a_recipe_may_not_say_is_named(key: str, value: Any, said: str) -> None:
@@ -79,5 +82,5 @@ def test_the_rate_rises_and_falls() -> None:
 
 
 def test_a_stage_has_an_order_of_its_own_that_no_process_changes() -> None:
-    assert _seed(0, "stage1") == 254957838484753
-    assert _seed(0, "stage2") != _seed(0, "stage1")
+    assert seed_of(0, "stage1") == 254957838484753
+    assert seed_of(0, "stage2") != seed_of(0, "stage1")

@@ -24,7 +24,7 @@ def train(
 ) -> None:
     """Train a model by a recipe, on a CPU; the same command with --resume goes on."""
     try:
-        from towereval.train import recipe as recipes
+        from towereval.train import recipe_files as recipes
         from towereval.train import recipe_run
         from towereval.train.loop import Report
     except ImportError as error:

@@ -27,11 +27,16 @@ WEIGHTS, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Where training is: `step` steps of the stage are done."""
+    """Where training is: `step` of the stage's `steps` are done.
+
+    `recipe` and `data` are digests: of the settings, and of the stage's files.
+    """
 
     recipe: str
     stage: str
     step: int
+    steps: int
+    data: str = ""
     examples: int = 0
     tokens: int = 0
     too_long: int = 0
@@ -74,8 +79,8 @@ def latest(folder: Path) -> Path | None:
     return max(_steps(folder), default=None)
 
 
-def read_state(checkpoint: Path, recipe: str) -> State:
-    """Raises `UsageError` for another recipe's checkpoint, `StoreError` for an unreadable one."""
+def read_state(checkpoint: Path, recipe: str, data: str = "") -> State:
+    """Raises `UsageError` where recipe or data are others, `StoreError` where it is unreadable."""
     try:
         state = State(**json.loads((checkpoint / STATE).read_text()))
     except (OSError, ValueError, TypeError) as error:
@@ -84,6 +89,11 @@ def read_state(checkpoint: Path, recipe: str) -> State:
         raise UsageError(
             f"{checkpoint} is of another recipe or other settings (digest {state.recipe[:12]}, not"
             f" {recipe[:12]}): give those it was begun with, or another --output"
+        )
+    if data and state.data != data:
+        raise UsageError(
+            f"{checkpoint} was trained on other files than {state.stage} has now: give those it was"
+            " begun with, or another --output"
         )
     return state
 

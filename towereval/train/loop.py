@@ -6,7 +6,6 @@ on from its last checkpoint to the same bits.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections import defaultdict
@@ -17,21 +16,24 @@ from typing import Any
 
 import torch
 
-from towereval.errors import DataError, UsageError
-from towereval.train import checkpoint, flops, packing
+from towereval.errors import UsageError
+from towereval.train import checkpoint, flops
 from towereval.train.checkpoint import State
-from towereval.train.data import Mixture
-from towereval.train.drawn import record as drawn_record
+from towereval.train.loader import Loader
 from towereval.train.model import batch_nll, freeze, optimizer, picture_scale, rate_share
-from towereval.train.packing import Batch, Encoder, Example
+from towereval.train.packing import Batch, Encoder
 from towereval.train.recipe import Recipe, Stage
+from towereval.train.stage_data import StageData, shares_by
 
 LOG_EVERY = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The last steps of a stage; losses are per learned token, by source."""
+    """The last steps of a stage; losses are per learned token, by source.
+
+    `loader_wait` is the share of the time in which nothing could be learned for want of data.
+    """
 
     stage: str
     step: int
@@ -42,83 +44,62 @@ class Report:
     fill: float = 0.0
     tokens_per_second: float = 0.0
     flops_per_second: float = 0.0
-
-
-def examples_of(
-    recipe: Recipe, name: str, step: int, encoder: Encoder
-) -> tuple[list[Example], int]:
-    """What a step of a stage sees, and how many examples were left out as longer than a pack."""
-    stage = recipe.stages[name]
-    seed = _seed(recipe.seed, name)
-    mixture = Mixture(tuple(source.weight for source in stage.data), seed)
-    kept, too_long = [], 0
-    for k in range(step * stage.batch, (step + 1) * stage.batch):
-        source, index = mixture.place(k)
-        record = drawn_record(stage.data[source].drawn, seed, index)
-        example = encoder.example(record, stage.prompt, stage.length_power)
-        if len(example.ids) > recipe.packing.tokens or example.tiles > recipe.packing.tiles:
-            too_long += 1
-        else:
-            kept.append(example)
-    return kept, too_long
-
-
-def batches(recipe: Recipe, examples: Sequence[Example], encoder: Encoder) -> Iterator[Batch]:
-    """One step's examples, packed, so many packs at a time as go through the model at once."""
-    packs = packing.pack(examples, recipe.packing.tokens, recipe.packing.tiles)
-    for at in range(0, len(packs), recipe.packing.packs):
-        yield packing.collate(examples, packs[at : at + recipe.packing.packs], encoder)
+    loader_wait: float = 0.0
 
 
 class StageRun:
-    """One stage under way: a model, its optimizer and where they are."""
+    """One stage under way: a model, its optimizer, its data and where they are."""
 
     def __init__(self, recipe: Recipe, name: str, model: Any, encoder: Encoder) -> None:
-        self.recipe, self.name, self.model, self.encoder = recipe, name, model, encoder
+        self.recipe, self.name, self.model = recipe, name, model
         self.stage: Stage = recipe.stages[name]
+        self.data = StageData(recipe, name, encoder)
         freeze(model, self.stage.trainable)
         self.optimizer = optimizer(model, self.stage)
-        self.state = State(recipe.digest, name, 0)
-        self.steps = self.stage.steps
+        self.steps = self.data.steps
+        self.state = State(recipe.digest, name, 0, self.steps, self.data.digest)
         self.scale = picture_scale(model, recipe.model.projector_output_scale)
 
     def restore(self, folder: Path) -> None:
         """Go on from a checkpoint of this stage."""
-        self.state = checkpoint.read_state(folder, self.recipe.digest)
+        self.state = checkpoint.read_state(folder, self.recipe.digest, self.data.digest)
         checkpoint.load(folder, self.model, self.optimizer)
 
     def run(self, folder: Path) -> Iterator[Report]:
         """The steps that are left, with a checkpoint every so many and at the end."""
         self.model.train()
+        loader = Loader(self.data, self.recipe.workers)
         since = _Since(self.state, time.perf_counter())
-        while self.state.step < self.steps:
-            started = time.perf_counter()
-            self._step(since)
-            spent = time.perf_counter() - started
-            self.state = replace(self.state, seconds=self.state.seconds + spent)
-            ended = self.state.step == self.steps
-            if ended or self.state.step % self.recipe.checkpoint_every == 0:
-                checkpoint.save(folder, self.model, self.optimizer, self.state)
-            if ended or self.state.step % LOG_EVERY == 0:
-                yield self._report(since)
-                since = _Since(self.state, time.perf_counter())
+        try:
+            while self.state.step < self.steps:
+                started = time.perf_counter()
+                self._step(loader, since)
+                spent = time.perf_counter() - started
+                self.state = replace(self.state, seconds=self.state.seconds + spent)
+                ended = self.state.step == self.steps
+                if ended or self.state.step % self.recipe.checkpoint_every == 0:
+                    checkpoint.save(folder, self.model, self.optimizer, self.state)
+                if ended or self.state.step % LOG_EVERY == 0:
+                    yield self._report(since)
+                    since = _Since(self.state, time.perf_counter())
+        finally:
+            loader.close()
 
-    def _step(self, since: _Since) -> None:
+    def _step(self, loader: Loader, since: _Since) -> None:
         state, stage = self.state, self.stage
-        examples, too_long = examples_of(self.recipe, self.name, state.step, self.encoder)
-        if not examples:
-            raise DataError(f"{self.name}, step {state.step}: no example fits into a pack")
-        total = sum(sum(example.weights) for example in examples)
+        started = time.perf_counter()
+        prepared = loader.step(state.step, self.steps)
+        since.waited += time.perf_counter() - started
         share = rate_share(state.step, self.steps, stage.warm_up, stage.final_rate)
         for group in self.optimizer.param_groups:
             group["lr"] = group["rate"] * share
         self.optimizer.zero_grad()
         done = 0.0
-        for batch in batches(self.recipe, examples, self.encoder):
+        for batch in prepared.batches:
             half = self.recipe.precision == "bfloat16"
             with torch.autocast("cpu", torch.bfloat16, enabled=half):
                 nll, each_N = batch_nll(self.model, batch, self.scale)
-            (nll / total).backward()
+            (nll / prepared.weight).backward()
             worth = flops.work(self.model.config, batch.lengths, batch.tiles, sum(batch.learned))
             done += worth.training(stage.trainable)
             since.add(batch, each_N)
@@ -128,9 +109,9 @@ class StageRun:
         self.state = replace(
             state,
             step=state.step + 1,
-            examples=state.examples + len(examples),
-            tokens=state.tokens + sum(len(example.ids) for example in examples),
-            too_long=state.too_long + too_long,
+            examples=state.examples + prepared.examples,
+            tokens=state.tokens + prepared.tokens,
+            too_long=state.too_long + prepared.too_long,
             flops=state.flops + done,
         )
 
@@ -145,6 +126,7 @@ class StageRun:
             fill=since.tokens / since.room,
             tokens_per_second=(self.state.tokens - since.state.tokens) / seconds,
             flops_per_second=(self.state.flops - since.state.flops) / seconds,
+            loader_wait=since.waited / seconds,
             seconds=self.state.seconds,
         )
 
@@ -156,6 +138,7 @@ class _Since:
         self.state, self.started = state, started
         self.nll: dict[str, list[float]] = defaultdict(list)
         self.tokens = self.room = 0
+        self.waited = 0.0
 
     def add(self, batch: Batch, each_N: torch.Tensor) -> None:
         at, nll = 0, each_N.tolist()
@@ -183,14 +166,15 @@ def run_stages(
     order = list(recipe.stages)
     for name in names:
         run = StageRun(recipe, name, model, encoder)
+        tell_data(folder, name, run.data)
         at = checkpoint.latest(folder / "checkpoints" / name)
         before = order[order.index(name) - 1] if order.index(name) else ""
         if at is not None:
             run.restore(at)
         elif before:
             ready = checkpoint.latest(folder / "checkpoints" / before)
-            done = checkpoint.read_state(ready, recipe.digest).step if ready else 0
-            if ready is None or done < recipe.stages[before].steps:
+            done = checkpoint.read_state(ready, recipe.digest) if ready else None
+            if ready is None or done is None or done.step < done.steps:
                 raise UsageError(f"{name} begins where {before} ends, which is not done yet")
             checkpoint.load(ready, model)
         for report in run.run(folder / "checkpoints" / name):
@@ -203,6 +187,12 @@ def log(folder: Path, report: Report) -> None:
         stream.write(json.dumps(asdict(report)) + "\n")
 
 
-def _seed(seed: int, stage: str) -> int:
-    value = hashlib.sha256(f"{seed} {stage}".encode()).digest()
-    return int.from_bytes(value[:6], "big")
+def tell_data(folder: Path, name: str, data: StageData) -> None:
+    """Write what a stage's files have, what of it is left out and why, and the mixture's shares."""
+    if not data.report:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    by = {label: shares_by(data, label) for label in ("language", "text_only")}
+    told = {"files": data.report, "shares": by, "steps": data.steps}
+    text = json.dumps(told, indent=2, ensure_ascii=False)
+    (folder / f"data-{name}.json").write_text(text + "\n", encoding="utf-8")

@@ -1,6 +1,6 @@
 """The model as training sees it: its parts, what a stage moves, and the way from tokens to loss.
 
-B packs, T tokens, D hidden size, N learned tokens.
+B packs, T tokens, D hidden size, N learned tokens, M tokens of pictures.
 """
 
 from __future__ import annotations
@@ -99,15 +99,29 @@ def _hidden(model: Any, batch: Batch, picture_scale: float) -> Tensor:
     inner = model.model
     embeddings_BTD: Tensor = inner.get_input_embeddings()(batch.ids_BT)
     if batch.pixels_IKCHW is not None:
-        read = inner.get_image_features(batch.pixels_IKCHW, batch.sizes_I2)
-        features = torch.cat(read.pooler_output).to(embeddings_BTD.dtype) * picture_scale
+        features_MD = _features(model, batch).to(embeddings_BTD.dtype) * picture_scale
         mask = (batch.ids_BT == model.config.image_token_id)[..., None]
-        embeddings_BTD = embeddings_BTD.masked_scatter(mask, features)
+        embeddings_BTD = embeddings_BTD.masked_scatter(mask, features_MD)
     # No attention mask: from position ids that start again transformers sees where examples end.
     hidden_BTD: Tensor = inner.language_model(
         inputs_embeds=embeddings_BTD, position_ids=batch.positions_BT, use_cache=False
     ).last_hidden_state
     return hidden_BTD
+
+
+def _features(model: Any, batch: Batch) -> Tensor:
+    """All pictures' features, one after another."""
+    inner = model.model
+    if batch.sizes_I2 is not None:
+        read = inner.get_image_features(batch.pixels_IKCHW, batch.sizes_I2)
+        return torch.cat(read.pooler_output)
+    # Shown whole: the features of one tile, row by row, without line ends.
+    assert batch.pixels_IKCHW is not None
+    seen = inner.vision_tower(batch.pixels_IKCHW[:, 0], output_hidden_states=True)
+    features_MD: Tensor = inner.multi_modal_projector(
+        seen.hidden_states[model.config.vision_feature_layer]
+    ).flatten(0, 1)
+    return features_MD
 
 
 def picture_scale(model: Any, setting: str) -> float:

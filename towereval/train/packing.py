@@ -6,17 +6,32 @@ and sliding. B packs, T tokens of the longest pack, I pictures, K tiles of the l
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from towereval.errors import DataError
-from towereval.train.data import Record
+from towereval.train.data import PLACE, Picture, Record, pixels_of
+from towereval.types import digest
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """How a stage shows a conversation: `Stage` says what its fields mean."""
+
+    prompt: Literal["chat", "plain"] = "chat"
+    length_power: float = 0.0
+    view: Literal["tiles", "single"] = "tiles"
+
+    @property
+    def key(self) -> str:
+        """Of what lengths depend on."""
+        return f"{self.prompt} {self.view}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +41,9 @@ class Example:
     source: str
     ids: tuple[int, ...]
     weights: tuple[float, ...]
-    pictures: tuple[NDArray[Any], ...]
+    pictures: tuple[Picture, ...]
     tiles: int
+    view: Literal["tiles", "single"] = "tiles"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +51,8 @@ class Batch:
     """`targets` are the ids that follow; `lengths`, `learned` (tokens) and `sources` are
     those of the examples, in order.
 
-    `pixels` and `sizes` (height, width) are None where no example has a picture.
+    `pixels` and `sizes` (height, width) are None where no example has a picture; `sizes` also
+    where pictures are shown whole, one tile each.
     """
 
     ids_BT: Tensor
@@ -64,41 +81,55 @@ class Encoder:
         self.image_id = self.tokenizer.convert_tokens_to_ids("<image>")
         self._sizes: dict[tuple[int, int], tuple[int, int]] = {}
 
-    def example(
-        self, record: Record, prompt: Literal["chat", "plain"], length_power: float
-    ) -> Example:
+    @functools.cached_property
+    def digest(self) -> str:
+        """Of all that decides tokens and tiles."""
+        images = self.processor.image_processor.to_dict()
+        return digest([self.tokenizer.backend_tokenizer.to_str(), images, self._side])
+
+    @functools.cached_property
+    def _side(self) -> int:
+        """Patches along a tile's side."""
+        side = self.processor.image_processor.crop_size["height"]
+        return int(side // self.processor.patch_size)
+
+    def example(self, record: Record, rendering: Rendering) -> Example:
         """Learned from are the assistant's words and the end of its turn.
 
-        In the `plain` prompt the answer alone follows the picture.
+        In the `plain` prompt the answer alone follows the pictures. Raises `DataError` where the
+        places of pictures are not as many as the pictures.
         """
-        sizes = [self._picture_size(picture) for picture in record.pictures]
+        sizes = [self._picture_size(picture, rendering.view) for picture in record.pictures]
+        plain = rendering.prompt == "plain"
         ids: list[int] = [self.tokenizer.bos_token_id]
         weights = [0.0]
-        pictures = "<image>\n" * len(sizes)
+        placed = not plain and any(PLACE in turn.text for turn in record.turns)
+        pictures = "" if placed else "<image>\n" * len(sizes)
         for turn in record.turns:
-            if prompt == "plain" and turn.role != "assistant":
+            if plain and turn.role != "assistant":
                 continue
             role = "model" if turn.role == "assistant" else turn.role
-            opening = "" if prompt == "plain" else f"<start_of_turn>{role}\n"
-            closing = "\n" if prompt == "plain" else "<end_of_turn>"
-            if pictures and (prompt == "plain" or turn.role == "user"):
+            opening = "" if plain else f"<start_of_turn>{role}\n"
+            closing = "\n" if plain else "<end_of_turn>"
+            if pictures and (plain or turn.role == "user"):
                 opening, pictures = opening + pictures, ""
-            said = turn.text.strip()
+            said = "<image>\n".join(part.strip() for part in turn.text.split(PLACE))
             if turn.role == "assistant":
                 self._add(ids, weights, opening, 0.0)
                 answer = self._tokens(said + closing)
                 ids += answer
-                weights += [len(answer) ** -length_power] * len(answer)
-                self._add(ids, weights, "" if prompt == "plain" else "\n", 0.0)
+                weights += [len(answer) ** -rendering.length_power] * len(answer)
+                self._add(ids, weights, "" if plain else "\n", 0.0)
             else:
                 self._add(ids, weights, f"{opening}{said}{closing}\n", 0.0)
         expanded = self._expand(ids, weights, [tokens for tokens, _ in sizes])
         tiles = sum(count for _, count in sizes)
-        return Example(record.source, *expanded, record.pictures, tiles)
+        return Example(record.source, *expanded, record.pictures, tiles, rendering.view)
 
-    def pixels(self, pictures: Sequence[NDArray[Any]]) -> tuple[Tensor, Tensor]:
-        """I, K, C, H, W and I, 2 of some pictures."""
-        read = self.processor.image_processor(images=list(pictures), return_tensors="pt")
+    def pixels(self, pictures: Sequence[Picture]) -> tuple[Tensor, Tensor]:
+        """I, K, C, H, W and I, 2 of some pictures: each whole and small, then its tiles."""
+        shown = [pixels_of(picture) for picture in pictures]
+        read = self.processor.image_processor(images=shown, return_tensors="pt")
         return read["pixel_values"], read["image_sizes"]
 
     def _add(self, ids: list[int], weights: list[float], text: str, weight: float) -> None:
@@ -110,15 +141,21 @@ class Encoder:
         tokens: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         return tokens
 
-    def _picture_size(self, picture: NDArray[Any]) -> tuple[int, int]:
-        """Tokens and tiles."""
-        size: tuple[int, int] = picture.shape[:2]
-        if size not in self._sizes:
+    def _picture_size(self, picture: Picture, view: Literal["tiles", "single"]) -> tuple[int, int]:
+        """Tokens and tiles, from its height and width alone."""
+        from transformers.models.llava_next.modeling_llava_next import image_size_to_num_patches
+
+        if view == "single":
+            return self._side**2, 1
+        height, width = picture.shape[:2]
+        if (height, width) not in self._sizes:
             # What vLLM asks too to know how many placeholders a picture has.
-            read = self.processor._get_num_multimodal_tokens(image_sizes=[list(size)])
-            tiles = self.pixels([picture])[0].shape[1]
-            self._sizes[size] = int(read["num_image_tokens"][0]), int(tiles)
-        return self._sizes[size]
+            read = self.processor._get_num_multimodal_tokens(image_sizes=[[height, width]])
+            images = self.processor.image_processor
+            pinpoints, side = images.image_grid_pinpoints, images.crop_size["height"]
+            tiles = image_size_to_num_patches([height, width], pinpoints, side)
+            self._sizes[height, width] = int(read["num_image_tokens"][0]), int(tiles)
+        return self._sizes[height, width]
 
     def _expand(
         self, ids: list[int], weights: list[float], counts: list[int]
@@ -162,7 +199,8 @@ def pack(examples: Sequence[Example], tokens: int, tiles: int) -> list[list[int]
 
 def collate(examples: Sequence[Example], packs: Sequence[Sequence[int]], encoder: Encoder) -> Batch:
     """Some packs as one batch; what fills up a pack is masked off as one more example would be."""
-    width = max(sum(len(examples[i].ids) for i in indices) for indices in packs)
+    # A process that has no pack this time steps along with an empty one.
+    width = max(1, *(sum(len(examples[i].ids) for i in indices) for indices in packs))
     shape = (len(packs), width)
     ids = np.full(shape, encoder.tokenizer.pad_token_id, dtype=np.int64)
     positions = np.zeros(shape, dtype=np.int64)
@@ -181,6 +219,8 @@ def collate(examples: Sequence[Example], packs: Sequence[Sequence[int]], encoder
         positions[row, at:] = np.arange(width - at)
     pictures = [picture for example in ordered for picture in example.pictures]
     pixels, sizes = encoder.pixels(pictures) if pictures else (None, None)
+    if pixels is not None and ordered[0].view == "single":
+        pixels, sizes = pixels[:, :1], None
     return Batch(
         torch.from_numpy(ids),
         torch.from_numpy(positions),

@@ -1,23 +1,17 @@
-"""What a recipe may say: typed, frozen, read from YAML, unknown keys refused.
+"""What a recipe may say: typed and frozen. A key that is missing has its default here.
 
-A key that is missing has its default here, so this file is also the list of all settings. Of a
-field's type only what `_value` reads is used: numbers, text, booleans, choices, lists, tables.
+So this file is also the list of all settings; `recipe_files` reads them from YAML.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-import types
-import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
-import yaml
-
-from towereval.errors import UnknownName, UsageError
+from towereval.errors import UsageError
 from towereval.types import digest
 
 Part: TypeAlias = Literal["projector", "vision", "text"]
@@ -25,16 +19,86 @@ Part: TypeAlias = Literal["projector", "vision", "text"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Examples of one kind that the project draws (towereval/train/drawn.py).
+    """Examples of one kind that the project draws, or the records of a JSONL or parquet file.
 
-    `weight` is the share of examples, relative to the other sources of the stage.
+    `weight` is the share of examples, relative to the other sources of the stage; left out, it is
+    the number of a file's records, and 1 of what is drawn.
+    More than `max_faulty` of a file's records that cannot be trained on, and nothing is trained.
     """
 
-    drawn: str
-    weight: float = 1.0
+    drawn: str = ""
+    path: str = ""
+    weight: float | None = None
+    max_faulty: float = 0.01
 
     def __post_init__(self) -> None:
-        _within("weight", self.weight, above=0)
+        if bool(self.drawn) == bool(self.path):
+            raise UsageError("a source is either drawn or has a path")
+        if self.weight is not None:
+            _within("weight", self.weight, above=0)
+        _within("max_faulty", self.max_faulty, least=0, most=1)
+
+    @property
+    def name(self) -> str:
+        return self.drawn or self.path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Formats:
+    """How records that have an English parallel are asked: shares, which are made to sum to one.
+
+    Source: LRM-LLaVA's three instructions; `mvqa` asks and answers in the record's language,
+    `epvqa` wants the question in English first, `bvqa` asks in one language, answers in the other.
+    """
+
+    mvqa: float = 1.0
+    epvqa: float = 0.0
+    bvqa: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("mvqa", "epvqa", "bvqa"):
+            _within(name, getattr(self, name), least=0)
+        _within("the sum of formats", self.mvqa + self.epvqa + self.bvqa, above=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mix:
+    """Which shares of a stage's examples are what; None leaves the sources' own shares.
+
+    `temperature` T gives each language but English a share that goes as (its own share)^T: 1 is
+    natural, 0 uniform. `drop_multilingual` and `drop_images` leave out so much of the records in
+    other languages, and of those with pictures.
+    """
+
+    english_share: float | None = None
+    temperature: float = 1.0
+    text_only_share: float | None = None
+    drop_multilingual: float = 0.0
+    drop_images: float = 0.0
+    formats: Formats = field(default_factory=Formats)
+
+    def __post_init__(self) -> None:
+        _within("temperature", self.temperature, least=0, most=1)
+        for name in ("english_share", "text_only_share", "drop_multilingual", "drop_images"):
+            if (value := getattr(self, name)) is not None:
+                _within(name, value, least=0, most=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lora:
+    """Low-rank updates of the text model's linear layers; its own weights stay.
+
+    `alpha` / `rank` multiplies the update. It is merged into the weights at export.
+    """
+
+    rank: int = 64
+    alpha: float = 16.0
+    dropout: float = 0.05
+
+    def __post_init__(self) -> None:
+        _within("rank", self.rank, above=0)
+        _within("alpha", self.alpha, above=0)
+        _within("dropout", self.dropout, least=0, most=0.99)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,31 +115,48 @@ class TinyModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """The first weights.
+    """The first weights: tiny ones, those of a vision tower and a text model, or a checkpoint's.
+
+    `vision` and `text` are folders or hub ids of a SigLIP and a Gemma2; the projector between them
+    is new, and a picture is cut into at most `max_tiles` tiles and its thumbnail. `init_from` is
+    the folder of a LLaVA-NeXT.
 
     `projector_output_scale`: "legacy" multiplies what the language model reads as a picture by
     sqrt(hidden size) while it trains, as transformers did with Gemma2 before 5.4 and thus in the
     TowerVision authors' training; the export folds it into the weights. "1" does not.
     """
 
-    tiny: TinyModel
+    tiny: TinyModel | None = None
+    vision: str = ""
+    text: str = ""
+    init_from: str = ""
+    max_tiles: int = 6
     projector_output_scale: Literal["legacy", "1"] = "1"
+
+    def __post_init__(self) -> None:
+        if bool(self.vision) != bool(self.text):
+            raise UsageError("vision and text go together")
+        if (self.tiny is not None) + bool(self.vision) + bool(self.init_from) != 1:
+            raise UsageError("one of tiny, vision with text, and init_from")
+        _within("max_tiles", self.max_tiles, above=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """One stage: `steps` of `batch` examples each.
+    """One stage: `steps` of `batch` examples each, or `epochs` of the records of its files.
 
     `warm_up` is a share of the steps, `final_rate` the share of the learning rate that the cosine
     ends at. `length_power` p weighs each supervised token of an answer of n tokens by n^-p: 0
     counts tokens alike, 1 answers. `prompt` "plain" is the picture and the answer, without turns.
+    `view`: "tiles" cuts a picture as the model's processor does, "single" shows it whole and small.
     """
 
     trainable: tuple[Part, ...]
     data: tuple[Source, ...]
     batch: int
-    steps: int
     learning_rate: float
+    steps: int | None = None
+    epochs: float | None = None
     vision_learning_rate: float | None = None
     warm_up: float = 0.05
     final_rate: float = 0.0
@@ -84,14 +165,24 @@ class Stage:
     clip: float = 1.0
     length_power: float = 0.0
     prompt: Literal["chat", "plain"] = "chat"
+    view: Literal["tiles", "single"] = "tiles"
+    mix: Mix = field(default_factory=Mix)
+    lora: Lora | None = None
 
     def __post_init__(self) -> None:
         if not self.trainable or not self.data:
             raise UsageError("a stage wants trainable parts and data")
         if len(self.betas) != 2:
             raise UsageError(f"betas are two numbers, found {len(self.betas)}")
+        if (self.steps is None) == (self.epochs is None):
+            raise UsageError("either steps or epochs")
+        if self.epochs is not None and any(source.drawn for source in self.data):
+            raise UsageError("what is drawn has no end: give steps instead of epochs")
+        if self.lora is not None and "text" not in self.trainable:
+            raise UsageError("lora moves the text model, which is not trainable here")
         _within("batch", self.batch, above=0)
-        _within("steps", self.steps, above=0)
+        _within("steps", 1 if self.steps is None else self.steps, above=0)
+        _within("epochs", 1 if self.epochs is None else self.epochs, above=0)
         _within("learning_rate", self.learning_rate, above=0)
         _within("warm_up", self.warm_up, least=0, most=1)
         _within("clip", self.clip, above=0)
@@ -112,7 +203,10 @@ class Packing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """`seed` and a step's number decide what that step sees. `checkpoint_every` counts steps."""
+    """`seed` and a step's number decide what that step sees. `checkpoint_every` counts steps.
+
+    `workers` threads decode pictures ahead of the step that wants them; 0 decodes when it does.
+    """
 
     name: str
     model: Model
@@ -121,110 +215,19 @@ class Recipe:
     packing: Packing = field(default_factory=Packing)
     precision: Literal["bfloat16", "float32"] = "bfloat16"
     checkpoint_every: int = 500
+    workers: int = 1
 
     def __post_init__(self) -> None:
         _within("checkpoint_every", self.checkpoint_every, above=0)
         _within("seed", self.seed, least=0)
+        _within("workers", self.workers, least=0)
 
     @property
     def digest(self) -> str:
         """Of all that can move a weight: a checkpoint of another digest is not gone on from."""
         content = dataclasses.asdict(self)
-        del content["checkpoint_every"]
+        del content["checkpoint_every"], content["workers"]
         return digest([list(content["stages"]), content])
-
-
-def find(name: str) -> Path:
-    """A file, or the name of one of the project's own recipes."""
-    here = Path(__file__).parents[2] / "recipes", Path(__file__).parents[1] / "recipes"
-    own = {file.stem: file for folder in here for file in sorted(folder.glob("*.yaml"))}
-    if name in own:
-        return own[name]
-    if Path(name).is_file():
-        return Path(name)
-    raise UnknownName("recipe", name, own)
-
-
-def load(file: Path, settings: Mapping[str, Any] | None = None) -> Recipe:
-    """The file's recipe with some settings changed, `{"stages.stage1.steps": 10}`.
-
-    Raises `UsageError` that names the key.
-    """
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageError(f"{file}: {error}") from error
-    for key, value in (settings or {}).items():
-        _set(content, key.split("."), value)
-    try:
-        recipe: Recipe = _value(Recipe, content, "")
-    except UsageError as error:
-        raise UsageError(f"{file}: {error}") from error
-    return recipe
-
-
-def _set(content: Any, keys: list[str], value: Any) -> None:
-    for depth, key in enumerate(keys[:-1]):
-        inner = content.get(key) if isinstance(content, dict) else None
-        if inner is None and isinstance(content, dict):
-            inner = content.setdefault(key, {})
-        if not isinstance(inner, dict):
-            raise UsageError(f"--set {'.'.join(keys)}: {'.'.join(keys[: depth + 1])} has no keys")
-        content = inner
-    content[keys[-1]] = value
-
-
-def _value(kind: Any, value: Any, path: str) -> Any:
-    """The value as the type wants it. Raises `UsageError` that names its place in the recipe."""
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin in (types.UnionType, typing.Union):
-        inner = next(argument for argument in arguments if argument is not type(None))
-        return None if value is None else _value(inner, value, path)
-    if dataclasses.is_dataclass(kind):
-        return _dataclass(kind, value, path)
-    if origin is tuple and isinstance(value, list):
-        return tuple(_value(arguments[0], item, f"{path}[{i}]") for i, item in enumerate(value))
-    if isinstance(origin, type) and issubclass(origin, Mapping) and isinstance(value, dict):
-        return {str(key): _value(arguments[1], v, f"{path}.{key}") for key, v in value.items()}
-    if origin is Literal and str(value) in arguments:
-        return str(value)
-    if kind is float and type(value) in (int, float) and math.isfinite(value):
-        return float(value)
-    if kind in (int, str, bool) and type(value) is kind:
-        return value
-    hint = "; YAML reads 1e-3 as text, write 1.0e-3" if kind is float else ""
-    raise UsageError(f"{path} wants {_said(kind)}, found {value!r}{hint}")
-
-
-def _dataclass(kind: Any, value: Any, path: str) -> Any:
-    if not isinstance(value, dict):
-        raise UsageError(f"{path or 'a recipe'} wants keys and values, found {value!r}")
-    hints = typing.get_type_hints(kind)
-    for key in value:
-        if key not in hints:
-            where = f"key of {path}" if path else "key"
-            raise UnknownName(where, str(key), hints)
-    read = {
-        key: _value(hints[key], item, f"{path}.{key}".strip(".")) for key, item in value.items()
-    }
-    missing = [
-        item.name
-        for item in dataclasses.fields(kind)
-        if item.default is item.default_factory is dataclasses.MISSING and item.name not in read
-    ]
-    if missing:
-        raise UsageError(f"{path or 'the recipe'} lacks {', '.join(missing)}")
-    try:
-        return kind(**read)
-    except UsageError as error:
-        raise UsageError(f"{path}: {error}" if path else str(error)) from error
-
-
-def _said(kind: Any) -> str:
-    if typing.get_origin(kind) is Literal:
-        return " or ".join(typing.get_args(kind))
-    names = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
-    return names.get(kind, "a list" if typing.get_origin(kind) is tuple else "keys and values")
 
 
 def _within(

@@ -90,7 +90,7 @@ def _tower(
 ) -> None:
     """The tower's warm-up, or its result where it is done: it has no checkpoints within."""
     setting = recipe.model.tiny
-    if not setting.tower_steps:
+    if setting is None or not setting.tower_steps:
         return
     folder = output / "checkpoints" / TOWER
     done = checkpoint.latest(folder)
@@ -106,7 +106,8 @@ def _tower(
             report = Report(TOWER, step, setting.tower_steps, {"labels": loss}, seconds=seconds)
             loop.log(output, report)
             say(report)
-    checkpoint.save(folder, model, None, State(recipe.digest, TOWER, setting.tower_steps))
+    steps = setting.tower_steps
+    checkpoint.save(folder, model, None, State(recipe.digest, TOWER, steps, steps))
 
 
 def _card(recipe: Recipe, stage: str) -> str:
@@ -127,7 +128,7 @@ def _card(recipe: Recipe, stage: str) -> str:
         names = list(recipe.stages)
         for name in names[: names.index(stage) + 1]:
             each = recipe.stages[name]
-            sources = ", ".join(source.drawn for source in each.data)
+            sources = ", ".join(source.name for source in each.data)
             lines.append(
                 f"- {name}: {', '.join(each.trainable)}; {each.steps} steps of {each.batch};"
                 f" learning rate {each.learning_rate:g}; data: {sources}"

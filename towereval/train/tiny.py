@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn import functional
 
 from towereval.train import drawings, drawn, phrases
+from towereval.train.data import pixels_of
 from towereval.train.model import freeze, rate_share
 from towereval.train.packing import Encoder
 from towereval.train.recipe import TinyModel
@@ -139,14 +140,15 @@ def _labelled(random: Random) -> tuple[Any, list[int]]:
         labels[10] = 2 * sorted(phrases.AMBIGUOUS).index(word) + sense
         return drawings.icon(random, word, sense), labels
     record = drawn.record("words", random.randrange(2**31), 0)
+    picture = pixels_of(record.pictures[0])
     letters = [drawings.LETTERS.index(letter) for letter in record.turns[-1].text]
     letters += [len(drawings.LETTERS)] * (4 - len(letters))
     if random.random() < 0.5:  # the whole word, as small as the first tile shows it
         labels[11:] = letters
-        return _thumbnail(record.pictures[0]), labels
+        return _thumbnail(picture), labels
     half = random.randrange(2)
     labels[11:13] = letters[2 * half : 2 * half + 2]
-    return record.pictures[0][:, half * SIDE : (half + 1) * SIDE], labels
+    return picture[:, half * SIDE : (half + 1) * SIDE], labels
 
 
 def _thumbnail(picture: Any) -> Any:
