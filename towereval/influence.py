@@ -39,6 +39,14 @@ class Vectorised(Protocol):
         """`corpus` of every row."""
 
 
+@runtime_checkable
+class Unbounded(Protocol):
+    """A metric whose values may lie on both sides of zero, as far from it as they like."""
+
+    @property
+    def unbounded(self) -> bool: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Observations:
     """The scored samples of one language: additive statistics (n, k), and each sample's cluster.

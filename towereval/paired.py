@@ -31,7 +31,16 @@ from towereval.flips import (
     share_as_far,
     stepdown,
 )
-from towereval.influence import Deleted, Floats, corpus_of, deletions, in_blocks, joined, values_of
+from towereval.influence import (
+    Deleted,
+    Floats,
+    Unbounded,
+    corpus_of,
+    deletions,
+    in_blocks,
+    joined,
+    values_of,
+)
 from towereval.statistics import FEWEST_CLUSTERS, LEVEL
 
 POWER = 0.80
@@ -144,7 +153,7 @@ class _Measured:
 
     `variance` is nan without an interval; `made_up` is the made-up samples' part of it.
     `per_sample`: the variance under flips over the mean square of a sample's difference, 0 where
-    the value is no mean of scores.
+    the value is no mean of scores. `bound` is the largest difference that there can be.
     """
 
     base: float
@@ -159,6 +168,7 @@ class _Measured:
     clusters: int
     discordant: int
     per_sample: float
+    bound: float
 
     def limits(self, alpha: float) -> tuple[float | None, float | None, float | None]:
         from scipy import special
@@ -168,8 +178,9 @@ class _Measured:
         error, most = math.sqrt(self.variance), self.scale
         half = error * float(special.stdtrit(self.freedom, (1 + LEVEL) / 2))
         side = error * float(special.stdtrit(self.freedom, 1 - alpha))
-        low, high = most * max(self.centre - half, -1), most * min(self.centre + half, 1)
-        floor = most * max(self.centre - side, -1)
+        low = most * max(self.centre - half, -self.bound)
+        high = most * min(self.centre + half, self.bound)
+        floor = most * max(self.centre - side, -self.bound)
         return min(low, self.delta), max(high, self.delta), min(floor, self.delta)
 
     def detectable(self, null: float, needed: float) -> float | None:
@@ -185,8 +196,9 @@ class _Measured:
             left = max(null - found**2 * self.per_sample, 0.0)
             found = needed * math.sqrt(null) + _normal(POWER) * math.sqrt(left)
         # However few differ, so many must, all for the worse, before p can be small enough.
-        found = max(found, fewest_discordant(float(special.ndtr(-needed))) / self.n)
-        return self.scale * found if found <= 1 else None
+        if math.isfinite(self.bound):
+            found = max(found, fewest_discordant(float(special.ndtr(-needed))) / self.n)
+        return self.scale * found if found <= self.bound else None
 
 
 def _normal(level: float) -> float:
@@ -240,12 +252,15 @@ def _language(cell: Cell, piece: Deleted | None) -> _Measured:
     discordant = _discordant([cell])
     delta, shrink = (candidate - base) / scale, n / (n + 2)
     variance = made_up = freedom = math.nan
+    unbounded = isinstance(cell.metric, Unbounded)
     if piece is not None:
         spread = joined([piece])
         own, freedom = spread.joint / scale**2, 1 / float(spread.noise_LL[0, 0])
         # A made-up sample of a mean disagrees by the whole scale, that of another metric as much as
-        # those do that disagree.
-        moved = own * n**2 / discordant if discordant and not cell.metric.mean else 1.0
+        # those do that disagree; where none do, nothing tells how far an unbounded one would.
+        moved = (
+            own * n**2 / discordant if discordant and not cell.metric.mean else float(not unbounded)
+        )
         made_up = shrink**2 * 2 * (moved + delta**2) / n**2
         variance = shrink**2 * own + made_up
     # The variance under flips is per_sample x (mean square of a sample's difference).
@@ -262,6 +277,7 @@ def _language(cell: Cell, piece: Deleted | None) -> _Measured:
         clusters=len(cluster_G),
         discordant=discordant,
         per_sample=float(np.square(sum_G).sum()) / square / n if square > 0 else 0.0,
+        bound=math.inf if unbounded else 1.0,
     )
 
 
@@ -308,4 +324,5 @@ def _mean(
         clusters=clusters,
         discordant=_discordant(cells),
         per_sample=0.0,
+        bound=found[0].bound,
     )

@@ -30,6 +30,7 @@ from towereval.influence import (
     Floats,
     Numbered,
     Spread,
+    Unbounded,
     corpus_of,
     in_blocks,
     numbered,
@@ -205,7 +206,8 @@ def _jackknife(metric: Metric, samples: Sequence[Numbered], value_L: Floats) -> 
     freedom = _over(variance_L.sum() ** 2, variance_L @ spread.noise_LL @ variance_L, 1)
     half_X = _student(np.append(1 / np.diag(spread.noise_LL), freedom)) * np.sqrt(variance_X)
     effect_X = _over(variance_X, np.append(simple_L, simple_L.sum() / len(samples) ** 2), 1)
-    bottom, top = (-math.inf, math.inf) if metric.mean else (0.0, metric.scale)
+    anywhere = metric.mean or isinstance(metric, Unbounded)
+    bottom, top = (-math.inf, math.inf) if anywhere else (0.0, metric.scale)
     limits_2X = np.clip([value_X - half_X, value_X + half_X], bottom, top)
     columns = np.stack([*limits_2X, effect_X, np.sqrt(variance_X) / metric.scale]).T.tolist()
     return [
