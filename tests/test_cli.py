@@ -513,6 +513,7 @@ COMMANDS = (
         "baseline",
         "compare",
         "convert",
+        "diagnose",
         "doctor",
         "export",
         "fidelity",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from towereval.data.hub import HubSource
 from towereval.environment import describe
 from towereval.errors import UnknownName, UsageError
 from towereval.judging import JudgePlan
+from towereval.picture_use import PictureUse
 from towereval.subject import Subject, find_subject
 from towereval.types import LearnedMetric, Source, Task, digest
 
@@ -73,7 +74,7 @@ def settle(plan: Plan) -> Settled:
 
 def chosen_tasks(plan: Plan) -> list[Task]:
     """The plan's tasks, checked before anything is loaded. Raises `UsageError`."""
-    tasks = [plugins.load_task(reference) for reference in plan.tasks]
+    tasks = [_seeded(plugins.load_task(reference), plan.seed) for reference in plan.tasks]
     names = [task.name for task in tasks]
     for name in {name for name in names if names.count(name) > 1}:
         raise UsageError(f"{name} is named twice: one variant of a task a run")
@@ -97,6 +98,11 @@ def chosen_tasks(plan: Plan) -> list[Task]:
         if lacking := task.needs - kind.capabilities:
             raise UsageError(f"{task.name} needs {', '.join(lacking)}, which {kind.name} has not")
     return tasks
+
+
+def _seeded(task: Task, seed: int) -> Task:
+    """A diagnosis draws its wrong pictures by the run's seed."""
+    return replace(task, seed=seed) if isinstance(task, PictureUse) else task
 
 
 def _source(plan: Plan, task: Task) -> Source:

@@ -65,15 +65,22 @@ def load_tasks(name: str) -> tuple[Task, ...]:
 
 
 def load_task(reference: str) -> Task:
-    """`NAME` or `NAME@VARIANT`."""
-    name, _, variant = reference.partition("@")
+    """`NAME` or `NAME@VARIANT`, with `+picture-use` the diagnosis of it."""
+    asked, plus, diagnosis = reference.partition("+")
+    name, _, variant = asked.partition("@")
     tasks = load_tasks(name)
-    if not variant:
-        return tasks[0]
-    for task in tasks:
-        if task.variant == variant:
-            return task
-    raise UnknownName(f"variant of {name}", variant, [task.variant for task in tasks])
+    task = next((task for task in tasks if task.variant == variant), tasks[0])
+    if variant and task.variant != variant:
+        raise UnknownName(f"variant of {name}", variant, [task.variant for task in tasks])
+    return _diagnosis(task, diagnosis) if plus else task
+
+
+def _diagnosis(task: Task, name: str) -> Task:
+    from towereval import picture_use
+
+    if name != picture_use.NAME:
+        raise UnknownName("diagnosis", name, [picture_use.NAME])
+    return picture_use.PictureUse(task)
 
 
 def load_metric(reference: str, name: str) -> Metric:

@@ -16,6 +16,7 @@ import typer
 from towereval.cli import (
     compare,
     convert,
+    diagnose,
     doctor,
     export,
     fidelity,
@@ -49,6 +50,7 @@ app.command("leaderboard")(leaderboard.leaderboard)
 app.command("published")(published.published)
 app.command("export")(export.export)
 app.command("fidelity")(fidelity.fidelity)
+app.add_typer(diagnose.app, name="diagnose")
 app.add_typer(plot.app, name="plot")
 app.command("tasks")(listing.tasks)
 app.command("models")(listing.models)

@@ -51,11 +51,20 @@ def build(results: Path) -> Board:
         if limit := run.manifest.get("limit"):
             notices.append(f"{file.parent} is left out: it was cut to {limit} samples a language")
             continue
-        runs.append(run)
+        scored = scores(run)
+        if run.rows and not scored.rows:
+            notices.append(f"{file.parent} is left out: a diagnosis ranks nobody")
+            continue
+        runs.append(scored)
     if not runs:
         why = f" ({'; '.join(notices)})" if notices else ""
         raise UsageError(f"{results}: no finished run{why}; start with towereval run")
     return fold(runs, notices)
+
+
+def scores(run: Run) -> Run:
+    """The run without its diagnoses, such as picture use, which are no benchmarks' scores."""
+    return replace(run, rows=tuple(row for row in run.rows if "+" not in row.variant))
 
 
 def fold(runs: list[Run], notices: list[str]) -> Board:

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from towereval.errors import UsageError
 from towereval.leaderboard.averages import correlations
-from towereval.leaderboard.build import Board, fold, origin
+from towereval.leaderboard.build import Board, fold, origin, scores
 from towereval.leaderboard.document import Card, document, write
 from towereval.leaderboard.ranking import FindMetric, Ranks, rank
 from towereval.leaderboard.render import page, write_page
@@ -56,9 +57,12 @@ def publish_board(
 def write_report(folder: Path) -> Path:
     """`report.html` in a finished run's folder: one file with some of its samples inside.
 
-    Raises `StoreError`.
+    Raises `StoreError`, and `UsageError` for a run without scores.
     """
-    run = read_run(folder)
+    whole = read_run(folder)
+    run = scores(whole)
+    if whole.rows and not run.rows:
+        raise UsageError(f"{folder} is a diagnosis: its numbers are in results.json")
     board = fold([run], [])
     table = tabulate(board)
     rho_M = correlations(table)
