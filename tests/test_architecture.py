@@ -63,6 +63,15 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "results": (*NOUNS, "store"),
     "printable": (),
     "smpqa": (*FOUNDATION, "data.media", "smpqa"),
+    # Training reads records: these modules know no engine and no run.
+    "corpus.records": NOUNS,
+    "corpus.rows": (*NOUNS, "corpus.records"),
+    "corpus.files": (*NOUNS, "corpus.records", "corpus.rows"),
+    "corpus.pictures": (*NOUNS, "corpus.records", "data"),
+    "corpus": (
+        *(*FOUNDATION, "corpus", "data", "engines", "judging", "metrics"),
+        *("plan", "progress", "run", "store", "subject"),
+    ),
     "plots": (*FOUNDATION, "figure_files", "printable"),
     "figure_files": (*NOUNS, "data.media", "printable"),
     "train": (*FOUNDATION, "corpus", "data", "digests", "mending", "tensor_files", "train"),

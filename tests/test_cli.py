@@ -523,7 +523,7 @@ COMMANDS = (
         "plot",
         "published",
     ),
-    *("run", "score", "setup", "smpqa", "tasks", "train"),
+    *("run", "score", "setup", "smpqa", "tasks", "train", "data"),
 )
 RUN_OPTIONS = (
     *("model", "tasks", "languages", "limit", "split", "engine", "engine-args", "data"),

@@ -61,11 +61,11 @@ def find_judge(plan: JudgePlan) -> tuple[Judge, Subject]:
     if "generate" not in engines.find(plan.engine).capabilities:
         raise UsageError(f"{plan.engine} cannot judge: it does not generate")
     subject = find_subject(plan.model, plan.engine, plan.engine_args)
-    name = f"{_name(plan.model)}@{subject.respondent[:12]}"
+    name = f"{public_name(plan.model)}@{subject.respondent[:12]}"
     return Judge(name, subject.respondent), subject
 
 
-def _name(model: str) -> str:
+def public_name(model: str) -> str:
     """Of a path the last part: signatures are published, and the digest tells two folders apart."""
     family, colon, place = model.rpartition(":")
     if place and (place.startswith(("/", ".", "~")) or Path(place).exists()):

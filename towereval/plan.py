@@ -67,7 +67,7 @@ def settle(plan: Plan) -> Settled:
     """Raises `TowerevalError` for all that can be known to be wrong before anything is asked."""
     tasks = chosen_tasks(plan)
     subject = find_subject(plan.model, plan.engine, plan.engine_args)
-    sources = {task.name: _source(plan, task) for task in tasks}
+    sources = {task.name: source_of(plan, task) for task in tasks}
     manifest = _manifest(plan, tasks, subject)
     return Settled(tasks, subject, sources, manifest, _folder(plan, manifest))
 
@@ -105,7 +105,8 @@ def _seeded(task: Task, seed: int) -> Task:
     return replace(task, seed=seed) if isinstance(task, PictureUse) else task
 
 
-def _source(plan: Plan, task: Task) -> Source:
+def source_of(plan: Plan, task: Task) -> Source:
+    """Where the plan has a task's data from; nothing is read yet. Raises `UsageError`."""
     if task.name in plan.data:
         folder = plan.data[task.name]
         if not folder.is_dir():

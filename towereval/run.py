@@ -141,7 +141,7 @@ def collect(
 
     def rows() -> Iterator[tuple[str, Sample, list[Request]]]:
         for task in tasks:
-            for sample in _limited(task, sources[task.name], plan):
+            for sample in samples_of(task, sources[task.name], plan):
                 requests = [
                     replace(
                         request,
@@ -243,7 +243,7 @@ def publish(
     return results, performance
 
 
-def _limited(task: Task, source: Source, plan: Plan) -> Iterator[Sample]:
+def samples_of(task: Task, source: Source, plan: Plan) -> Iterator[Sample]:
     """The task's samples in the plan's languages, at most `limit` of each."""
     named = set(languages.expand(plan.languages))
     wanted = [code for code in task.languages if code in named]

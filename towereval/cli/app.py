@@ -1,7 +1,7 @@
 """`towereval`: puts the commands together and turns errors into one line and an exit status.
 
-Exit status: 0 done, 2 a wrong request, 4 something failed, 130 stopped by the user. 1 is a
-regression that `compare` found and nothing else.
+Exit status: 0 done, 2 a wrong request, 4 something failed, 130 stopped by the user. 1 is what was
+looked for: a regression by `compare`, a fault by `data validate`, and nothing else.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import typer
 from towereval.cli import (
     compare,
     convert,
+    data,
     diagnose,
     doctor,
     export,
@@ -59,6 +60,7 @@ app.command("train")(train.train)
 app.command("doctor")(doctor.doctor)
 app.add_typer(setup.app, name="setup")
 app.add_typer(smpqa.app, name="smpqa")
+app.add_typer(data.app, name="data")
 
 
 def main() -> None:

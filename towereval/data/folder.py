@@ -63,26 +63,28 @@ class FolderSource:
             if isinstance(value, Mapping) and not value.get("bytes"):
                 value = value.get("path")
             if isinstance(value, str):
-                row[column] = self._within(value, near)
+                row[column] = file_within(self.folder, value, near)
         return row
 
-    def _within(self, name: str, near: Path) -> Path:
-        """Raises `DataError` for what lies outside the folder that the user named.
 
-        Also by a link: a data set that was unpacked here must not show a model the user's files.
-        """
-        try:
-            beside = (near / name).exists() or not (self.folder / name).exists()
-            top = os.path.normpath(self.folder.absolute())
-            file = Path(os.path.normpath((near if beside else self.folder).absolute() / name))
-            real = file.resolve()
-        except (OSError, RuntimeError, ValueError) as error:  # the second is a link to itself
-            raise DataError(f"{self.folder}: {name[:40]!r}... is no file's name") from error
-        if not file.is_relative_to(top):
-            raise DataError(f"{file} lies outside {self.folder}")
-        if not any(real.is_relative_to(place) for place in _places(self.folder)):
-            raise DataError(f"{file} is a link to {real}, which lies outside {self.folder}")
-        return file
+def file_within(folder: Path, name: str, near: Path) -> Path:
+    """The file of that name beside `near` or in the folder.
+
+    Raises `DataError` for what lies outside the folder that the user named. Also by a link: a data
+    set that was unpacked here must not show a model the user's files.
+    """
+    try:
+        beside = (near / name).exists() or not (folder / name).exists()
+        top = os.path.normpath(folder.absolute())
+        file = Path(os.path.normpath((near if beside else folder).absolute() / name))
+        real = file.resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # the second is a link to itself
+        raise DataError(f"{folder}: {name[:40]!r}... is no file's name") from error
+    if not file.is_relative_to(top):
+        raise DataError(f"{file} lies outside {folder}")
+    if not any(real.is_relative_to(place) for place in _places(folder)):
+        raise DataError(f"{file} is a link to {real}, which lies outside {folder}")
+    return file
 
 
 def _places(folder: Path) -> tuple[Path, ...]:
