@@ -19,8 +19,9 @@ from towereval.errors import UnknownName
 from towereval.types import Checkpoint
 
 TASKS = (
-    *("alm_bench", "cc_ocr", "commute", "m3exam", "marvl", "maxm", "mtvqa", "multi30k"),
-    *("ocrbench", "smpqa", "textvqa", "vimul_bench", "xgqa", "xm3600", "xmmmu", "xvnli"),
+    *("alm_bench", "cc_ocr", "commute", "m3exam", "marvl", "maxm", "mmbench"),
+    *("mme", "mtvqa", "multi30k", "ocrbench", "pope", "seedbench", "smpqa"),
+    *("textvqa", "vimul_bench", "xgqa", "xm3600", "xmmmu", "xvnli"),
 )
 TASK = '''"""{summary}
 

@@ -210,6 +210,15 @@ def test_a_saved_split(tmp_path: Path) -> None:
     assert shades(tmp_path) == [7, 8]
 
 
+def test_a_saved_list_of_pictures_stays_encoded(tmp_path: Path) -> None:
+    datasets = library()
+    features = datasets.Features(image=datasets.Sequence(datasets.Image()))
+    rows = {"image": [[{"bytes": png(shade), "path": None} for shade in (3, 4)]]}
+    datasets.Dataset.from_dict(rows, features=features, split="test").save_to_disk(tmp_path)
+    ((_, row),) = read(tmp_path)
+    assert [one["bytes"] for one in row["image"]] == [png(3), png(4)]
+
+
 def test_saved_splits(tmp_path: Path) -> None:
     splits = {"train": saved("train", 1), "test": saved("test", 7, 8)}
     library().DatasetDict(splits).save_to_disk(tmp_path)
@@ -321,12 +330,13 @@ def test_a_link_to_itself_is_refused(tmp_path: Path) -> None:
     "name",
     ["../secret.png", "images/../../secret.png", "{outside}/secret.png", "/etc/hostname"],
 )
-@pytest.mark.parametrize("form", ["jsonl", "parquet", "hub field"])
+@pytest.mark.parametrize("form", ["jsonl", "parquet", "hub field", "list"])
 def test_a_row_does_not_reach_outside_the_folder(tmp_path: Path, name: str, form: str) -> None:
     folder, path = tmp_path / "data", name.format(outside=tmp_path)
     folder.mkdir()
     (tmp_path / "secret.png").write_bytes(png(1))
-    value = {"bytes": None, "path": path} if form == "hub field" else path
+    fields = {"hub field": {"bytes": None, "path": path}, "list": ["a.png", path]}
+    value = fields.get(form, path)
     if form == "jsonl":
         write(folder / "test.jsonl", {"image": value})
     else:

@@ -16,8 +16,9 @@ from towereval.plan import SAMPLES
 from towereval.types import Image, Sample, Text, Video
 
 NAMES = (
-    *("alm_bench", "cc_ocr", "commute", "m3exam", "marvl", "maxm", "mtvqa", "multi30k"),
-    *("ocrbench", "smpqa", "textvqa", "vimul_bench", "xgqa", "xm3600", "xmmmu", "xvnli"),
+    *("alm_bench", "cc_ocr", "commute", "m3exam", "marvl", "maxm", "mmbench"),
+    *("mme", "mtvqa", "multi30k", "ocrbench", "pope", "seedbench", "smpqa"),
+    *("textvqa", "vimul_bench", "xgqa", "xm3600", "xmmmu", "xvnli"),
 )
 VARIANTS = [f"{task.name}@{task.variant}" for name in NAMES for task in plugins.load_tasks(name)]
 MEDIA = (".png", ".jpg", ".mp4")
@@ -31,9 +32,13 @@ SPREAD = {
     "m3exam": (7, 3),
     "marvl": (6, 3),
     "maxm": (7, 5),
+    "mmbench": (1, 1),
+    "mme": (1, 1),
     "mtvqa": (9, 6),
     "multi30k": (3, 1),
     "ocrbench": (1, 1),
+    "pope": (1, 1),
+    "seedbench": (1, 1),
     "smpqa": (11, 7),
     "textvqa": (1, 1),
     "vimul_bench": (14, 8),

@@ -23,6 +23,8 @@ COCO = ["cider", "rouge_l", "chrf"]
 SMPQA = ["accuracy", "relaxed_accuracy", "character_accuracy", "yes_rate"]
 LABELS = ["accuracy", "relaxed_accuracy"]
 LETTERS = ["relaxed_accuracy", "accuracy"]
+MME = ["perception_score", "cognition_score", "accuracy", "accuracy_plus"]
+POPE = ["accuracy", "f1", "yes_rate"]
 CIRCULAR = ["circular_accuracy", "accuracy"]
 # Task@variant, the default variant first: version, number of languages, metrics, needs.
 TASKS = {
@@ -35,11 +37,19 @@ TASKS = {
     "m3exam@cyclic": (1, 7, CIRCULAR, {"generate"}),
     "marvl@centurio": (1, 6, LABELS, {"generate"}),
     "maxm@centurio": (1, 7, LABELS, {"generate"}),
+    "mmbench@official": (1, 1, CIRCULAR, {"generate"}),
+    "mmbench@lrm": (1, 10, CIRCULAR, {"generate"}),
+    "mme@official": (1, 1, MME, {"generate"}),
+    "mme@lrm": (1, 10, MME, {"generate"}),
     "mtvqa@centurio": (1, 9, LABELS, {"generate"}),
     "mtvqa@official": (1, 9, ["accuracy"], {"generate"}),
     "multi30k@towervision": (1, 3, ["xcomet_xl", "bleu", "chrf"], {"generate"}),
     "ocrbench@official": (1, 1, ["accuracy"], {"generate"}),
     "ocrbench@towervision": (1, 1, ["accuracy"], {"generate"}),
+    "pope@official": (1, 1, POPE, {"generate"}),
+    "pope@lrm": (1, 10, POPE, {"generate"}),
+    "seedbench@official": (1, 1, ["accuracy"], {"generate"}),
+    "seedbench@lrm": (1, 10, ["accuracy"], {"generate"}),
     "smpqa@centurio": (1, 11, SMPQA, {"generate"}),
     "smpqa@towereval": (1, len(LANGUAGES) - 1, SMPQA, {"generate"}),
     "textvqa@validation": (1, 1, ["vqa_accuracy"], {"generate"}),
@@ -69,11 +79,25 @@ COLUMNS = {
     "m3exam@cyclic": ["options"],
     "marvl@centurio": ["hypothesis", "label", "left_img", "right_img"],
     "maxm@centurio": ["image_id", "image", "question", "answers"],
+    "mmbench@official": [
+        *("index", "image", "hint", "question", "answer", "category"),
+        *("A", "B", "C", "D"),
+    ],
+    "mmbench@lrm": ["index"],
+    "mme@official": ["question_id", "image", "question", "answer", "category"],
+    "mme@lrm": ["question"],
     "mtvqa@centurio": ["image", "id", "lang", "qa_pairs"],
     "mtvqa@official": ["lang"],
     "multi30k@towervision": ["image", "en", "cs", "de", "fr"],
     "ocrbench@official": ["image", "question", "question_type", "answer", "dataset"],
     "ocrbench@towervision": ["dataset"],
+    "pope@official": ["image", "question", "answer", "category"],
+    "pope@lrm": ["question"],
+    "seedbench@official": [
+        *("image", "question", "answer", "choice_a", "choice_b", "choice_c", "choice_d"),
+        *("data_type", "question_id", "question_type_id"),
+    ],
+    "seedbench@lrm": ["question"],
     "smpqa@centurio": [
         *("language", "plot", "image", "question_ground", "answer_ground"),
         *("questions_name", "answer_name"),

@@ -33,6 +33,16 @@ def truth(row: Mapping[str, Any], column: str) -> bool:
     return found
 
 
+def whole(row: Mapping[str, Any], column: str) -> int:
+    """A whole number, also written as a text. Raises `DataError`, `KeyError`."""
+    value = row[column]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.strip().isdecimal():
+        return int(value)
+    raise DataError(f"column {column}: wanted a whole number, found {_shown(value)}")
+
+
 _TRUTHS = {"true": True, "false": False, "1": True, "0": False}
 
 

@@ -60,11 +60,17 @@ class FolderSource:
         """The row with whole paths in place of the names of pictures and clips."""
         for column in dataset.media:
             value = row.get(column)
-            if isinstance(value, Mapping) and not value.get("bytes"):
-                value = value.get("path")
-            if isinstance(value, str):
-                row[column] = file_within(self.folder, value, near)
+            if isinstance(value, list):
+                row[column] = [self._file(one, near) for one in value]
+            elif value is not None:
+                row[column] = self._file(value, near)
         return row
+
+    def _file(self, value: object, near: Path) -> object:
+        """The whole path of a file's name; anything else as it is."""
+        if isinstance(value, Mapping) and not value.get("bytes"):
+            value = value.get("path")
+        return file_within(self.folder, value, near) if isinstance(value, str) else value
 
 
 def file_within(folder: Path, name: str, near: Path) -> Path:
@@ -142,12 +148,17 @@ def saved_rows(folder: Path, dataset: Dataset) -> Iterator[dict[str, Any]]:
 
 
 def undecoded(rows: Any) -> Any:
-    """The same `datasets.Dataset` with pictures and clips as encoded bytes or paths."""
+    """The same `datasets.Dataset` with pictures and clips, or lists of them, as encoded bytes or
+    paths.
+    """
     import datasets
 
     for column, feature in rows.features.items():
+        inner = getattr(feature, "feature", None)  # of a list
         if isinstance(feature, datasets.Image | datasets.Video):
             rows = rows.cast_column(column, type(feature)(decode=False))
+        elif isinstance(inner, datasets.Image | datasets.Video):
+            rows = rows.cast_column(column, type(feature)(type(inner)(decode=False)))
     return rows
 
 

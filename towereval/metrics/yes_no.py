@@ -1,0 +1,166 @@
+"""Yes or no: what an answer says in ten languages, and the measures that POPE draws from it.
+
+The rules of POPE (https://github.com/AoiDolphin/POPE, evaluate.py) and MME (its calculation.py, as
+lmms-eval has it) read English only, and POPE's takes whatever is no "no" for a yes. `words` reads
+the first word by the table below, in the language asked or in English; another one is neither: a
+wrong answer, and no yes.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
+
+from towereval.errors import Unscorable
+from towereval.types import Response, Sample
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+# Language -> the first words that say yes, and those that say no. Chinese is not cut into words:
+# an answer begins with one of them, and the longest counts.
+WORDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "cs": (("ano", "jo"), ("ne", "nikoli")),
+    "de": (("ja", "jawohl"), ("nein",)),
+    "en": (("yes", "yeah", "yep"), ("no", "nope")),
+    "es": (("sí", "si"), ("no",)),
+    "fr": (("oui", "si"), ("non",)),
+    "hr": (("da", "jest", "jeste"), ("ne", "nije")),
+    "it": (("sì", "si", "sí"), ("no",)),
+    "ro": (("da",), ("nu",)),
+    "ru": (("да",), ("нет",)),
+    "zh": (("是", "有", "对", "對"), ("否", "不", "没", "沒", "无", "無")),
+}
+YesNoRule: TypeAlias = Literal["words", "pope", "mme"]
+
+
+def verdict(answer: str, language: str) -> bool | None:
+    """Whether the answer says yes; None where it says neither. "No" is a no in every language."""
+    folded = unicodedata.normalize("NFC", answer).casefold()
+    if language == "zh":
+        begin = _LETTERS.sub("", folded[:20])
+        for says, forms in zip((True, False), WORDS["zh"], strict=True):
+            if begin.startswith(forms):
+                return says
+    word = _WORD.search(folded[:200])
+    if word is None:
+        return None
+    for code in (language, "en"):
+        yes, no = WORDS.get(code, ((), ()))
+        if word[0] in (*yes, *no):
+            return word[0] in yes
+    return None
+
+
+_WORD = re.compile(r"[^\W\d_]+")
+_LETTERS = re.compile(r"^[\W_]+")
+
+
+def pope_verdict(answer: str, language: str) -> bool | None:
+    """No where the first sentence holds "No", "no" or "not" between blanks, else yes."""
+    words = answer.split(".")[0].replace(",", "").split(" ")
+    return not {"No", "no", "not"}.intersection(words)
+
+
+def mme_verdict(answer: str, language: str) -> bool | None:
+    """The word, its first letter alone, or a word that the first four characters hold."""
+    text = answer.lower().strip().replace(".", "")
+    if text in _WHOLE:
+        return _WHOLE[text]
+    if len(text) == 1:
+        return None
+    return True if "yes" in text[:4] else False if "no" in text[:4] else None
+
+
+_WHOLE = {"yes": True, "y": True, "no": False, "n": False}
+VERDICTS: Mapping[YesNoRule, Callable[[str, str], bool | None]] = {
+    "words": verdict,
+    "pope": pope_verdict,
+    "mme": mme_verdict,
+}
+
+
+def wanted(reference: str) -> bool:
+    """A reference as a truth value. Raises `Unscorable`."""
+    if reference not in ("yes", "no"):
+        raise Unscorable(f"the label is neither yes nor no: {reference[:40]!r}")
+    return reference == "yes"
+
+
+@dataclass(frozen=True, slots=True)
+class YesNoAccuracy:
+    rule: YesNoRule
+
+    name: ClassVar[str] = "accuracy"
+    scale: ClassVar[float] = 1.0
+    mean: ClassVar[bool] = True
+
+    @property
+    def signature(self) -> str:
+        return f"accuracy|rule:yes_no_{self.rule}|version:1"
+
+    def sample(self, sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
+        return (float(_said(self.rule, sample, responses) == wanted(sample.references[0])),)
+
+    def corpus(self, total: Sequence[float], count: int) -> float:
+        return total[0] / count
+
+
+@dataclass(frozen=True, slots=True)
+class YesNoF1:
+    """Of the answers that say yes. An answer that says neither misses a yes that was wanted."""
+
+    rule: YesNoRule
+
+    name: ClassVar[str] = "f1"
+    scale: ClassVar[float] = 1.0
+    mean: ClassVar[bool] = False
+
+    @property
+    def signature(self) -> str:
+        return f"f1|rule:yes_no_{self.rule}|positive:yes|version:1"
+
+    def sample(self, sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
+        """Both a yes, yeses said, yeses wanted."""
+        said = _said(self.rule, sample, responses) is True
+        gold = wanted(sample.references[0])
+        return float(said and gold), float(said), float(gold)
+
+    def corpus(self, total: Sequence[float], count: int) -> float:
+        both, said, gold = total
+        return 2 * both / (said + gold) if said + gold else 0.0
+
+    def corpora(self, total_GK: NDArray[np.float64]) -> NDArray[np.float64]:
+        import numpy as np
+
+        yeses_G = total_GK[:, 1] + total_GK[:, 2]
+        return np.divide(2 * total_GK[:, 0], yeses_G, out=np.zeros(len(yeses_G)), where=yeses_G > 0)
+
+
+@dataclass(frozen=True, slots=True)
+class YesNoRate:
+    """How often the answer says yes. A measure of bias, not of quality: half of the answers are."""
+
+    rule: YesNoRule
+
+    name: ClassVar[str] = "yes_rate"
+    scale: ClassVar[float] = 1.0
+    mean: ClassVar[bool] = True
+
+    @property
+    def signature(self) -> str:
+        return f"yes_rate|rule:yes_no_{self.rule}|version:1"
+
+    def sample(self, sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
+        return (float(_said(self.rule, sample, responses) is True),)
+
+    def corpus(self, total: Sequence[float], count: int) -> float:
+        return total[0] / count
+
+
+def _said(rule: YesNoRule, sample: Sample, responses: Sequence[Response]) -> bool | None:
+    return VERDICTS[rule](responses[0].text, sample.language)
