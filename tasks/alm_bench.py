@@ -19,6 +19,7 @@ from towereval.data.columns import text
 from towereval.errors import Unscorable
 from towereval.metrics import alm_bench
 from towereval.metrics.exact import ChoiceLetter, ExactMatch
+from towereval.metrics.fidelity import LanguageFidelity
 from towereval.metrics.judge import AlmBenchJudge
 from towereval.types import Dataset, Decoding, Message, Metric, Request, Sample, Source, Text
 
@@ -130,7 +131,7 @@ class OfficialAlmBench:
     name: ClassVar[str] = "alm_bench"
     version: ClassVar[int] = 1
     languages: ClassVar[tuple[str, ...]] = tuple(SPLITS)
-    metrics: ClassVar[tuple[Metric, ...]] = (AlmBenchJudge(),)
+    metrics: ClassVar[tuple[Metric, ...]] = (AlmBenchJudge(), LanguageFidelity())
     needs: ClassVar[frozenset[str]] = frozenset({"generate"})
 
     def samples(self, source: Source, languages: Sequence[str]) -> Iterator[Sample]:

@@ -17,6 +17,7 @@ from typing import ClassVar
 from towereval.data.columns import text
 from towereval.languages import LANGUAGES
 from towereval.metrics.comet import XCOMET_XL
+from towereval.metrics.fidelity import LanguageFidelity
 from towereval.metrics.translation import Bleu, Chrf
 from towereval.types import Dataset, Decoding, Message, Metric, Request, Sample, Source, Text
 
@@ -29,7 +30,7 @@ class Multi30K:
     name: ClassVar[str] = "multi30k"
     version: ClassVar[int] = 1
     languages: ClassVar[tuple[str, ...]] = ("cs", "de", "fr")
-    metrics: ClassVar[tuple[Metric, ...]] = (XCOMET_XL, Bleu(), Chrf())
+    metrics: ClassVar[tuple[Metric, ...]] = (XCOMET_XL, Bleu(), Chrf(), LanguageFidelity())
     needs: ClassVar[frozenset[str]] = frozenset({"generate"})
 
     def samples(self, source: Source, languages: Sequence[str]) -> Iterator[Sample]:

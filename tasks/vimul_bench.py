@@ -22,6 +22,7 @@ from typing import ClassVar
 from towereval.data.columns import text, texts
 from towereval.languages import LANGUAGES
 from towereval.metrics.exact import OptionLetter
+from towereval.metrics.fidelity import LanguageFidelity
 from towereval.metrics.judge import VideoJudge
 from towereval.types import Dataset, Decoding, Message, Metric, Request, Sample, Source, Text
 
@@ -38,7 +39,7 @@ class VimulBench:
     languages: ClassVar[tuple[str, ...]] = (
         *("ar", "bn", "zh", "en", "fr", "de", "hi", "ja", "ru", "si", "es", "sv", "ta", "ur"),
     )
-    metrics: ClassVar[tuple[Metric, ...]] = (OptionLetter(), VideoJudge())
+    metrics: ClassVar[tuple[Metric, ...]] = (OptionLetter(), VideoJudge(), LanguageFidelity())
     needs: ClassVar[frozenset[str]] = frozenset({"generate"})
 
     def samples(self, source: Source, languages: Sequence[str]) -> Iterator[Sample]:

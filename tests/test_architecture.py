@@ -50,7 +50,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "model_adapters.__init__": ("plugins",),
     "leaderboard": (
         *FOLD,
-        *("data.video", "influence", "printable", "ranks", "records", "results"),
+        *("data.video", "influence", "printable", "ranks", "records", "results", "spoken"),
         "leaderboard",
         "database",
     ),
@@ -60,7 +60,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "verdicts": (*NOUNS, "compare", "printable"),
     "published": (*NOUNS, "protocols", "results"),
     "protocols": (),
-    "results": (*NOUNS, "store"),
+    "results": (*NOUNS, "spoken", "store"),
+    "spoken": NOUNS,
     "printable": (),
     "smpqa": (*FOUNDATION, "data.media", "smpqa"),
     # Training reads records: these modules know no engine and no run.

@@ -139,8 +139,8 @@ def test_selections_name_each_set_of_languages_once() -> None:
 
 
 def test_a_plain_code_is_in_the_groups_of_its_varieties() -> None:
-    assert groups("zh") == ("core", "tower20", "T5")
-    assert groups("ko") == ("added", "tower20", "T4")
+    assert groups("zh") == ("core", "tower20", "lrm10", "centurio", "T5")
+    assert groups("ko") == ("added", "tower20", "centurio", "T4")
     assert groups("xx") == ()
 
 

@@ -12,6 +12,7 @@ from tests.finished_run import ROW, finished
 from tests.test_cli import error_line, towereval
 from towereval.errors import StoreError
 from towereval.results import read_run
+from towereval.spoken import Kept, Spoken
 
 
 def test_a_run_is_read_back(tmp_path: Path) -> None:
@@ -129,3 +130,31 @@ def test_no_command_shows_an_edited_run(tmp_path: Path, words: tuple[str, ...]) 
     done = towereval(*words, folder, cwd=tmp_path)
     assert "the value 0.99 is not within 0.4 to 0.6" in error_line(done, 4)
     assert not list(tmp_path.glob("out*"))
+
+
+def test_in_which_languages_it_answers_is_read_back(tmp_path: Path) -> None:
+    one = Spoken(
+        *("xm3600", "centurio", "de", 0.5, None, None, 2, 1),
+        *((("en", 1),), {"cider": Kept(0.5, None, None, None, 1)}, ""),
+    )
+    folder = edited(finished(tmp_path, "m", "r1"), spoken=[one.record()])
+    assert read_run(folder).spoken == (one,)
+    assert read_run(finished(tmp_path, "m", "r2")).spoken == ()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"wrong": [["en", -1]]},
+        {"wrong": [["en"]]},
+        {"fidelity": "1"},
+        {"n": 1.5},
+        {"kept": {"bleu": {}}},
+        {"kept": []},
+        {"language": None},
+    ],
+)
+def test_what_no_scoring_says_of_languages_is_named(tmp_path: Path, change: Any) -> None:
+    raw = {**Spoken("t", "v", "de", 1.0, 0.9, 1.0, 9, 0, (), {}).record(), **change}
+    with pytest.raises(StoreError, match="spoken 1: "):
+        read_run(edited(finished(tmp_path, "m", "r1"), spoken=[raw]))

@@ -404,6 +404,7 @@ def test_a_row_has_the_contracts_fields(plan: Callable[..., Plan]) -> None:
         "speed",
         "determinism",
         "results",
+        "spoken",
     ]
     assert (content["schema"], content["model"]) == (1, "made")
     assert content["run_id"] == outcome.folder.name

@@ -1,126 +1,158 @@
-"""In which languages a run's answers are: of any stored run, without asking or scoring anything."""
+"""In which languages a run's answers are: by its scores, or of any run without asking anything."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from towereval import plugins
 from towereval.errors import UsageError
-from towereval.metrics.fidelity import LanguageFidelity, Verdict, verdicts
-from towereval.scoring import answers_or_blanks
-from towereval.statistics import Observations, estimate
+from towereval.languages import LANGUAGES
+from towereval.metrics.fidelity import TAKEN_FOR, UNDECIDED, LanguageFidelity
+from towereval.scoring import answers_or_blanks, score_sample
+from towereval.spoken import Kept, Spoken
+from towereval.statistics import Estimate, Observations, estimate
 from towereval.store import Store, read_manifest
 from towereval.subject import recorded_clean
-from towereval.types import Metric, Task
+from towereval.types import Metric, Score, Task
+
+NAME = LanguageFidelity().name
 
 
-@dataclass(frozen=True, slots=True)
-class Spoken:
-    """One language of one task.
+@dataclass(slots=True)
+class _Language:
+    """What is found of one language's answers: right or wrong, and the cluster, by sample."""
 
-    `fidelity` is the share of `n` decided answers in that language with its 95% interval; None
-    where none could be decided. `wrong` counts what the others were taken for, the commonest first.
-    `values`: of each scored metric the value of all answers and of those in the right language.
-    """
-
-    task: str
-    language: str
-    fidelity: float | None
-    low: float | None
-    high: float | None
-    n: int
-    undecided: int
-    wrong: tuple[tuple[str, int], ...]
-    values: Mapping[str, tuple[float, float | None]]
+    decided: dict[str, tuple[bool, str]] = field(default_factory=dict)
+    undecided: int = 0
+    wrong: Counter[str] = field(default_factory=Counter)
+    reason: str = ""
 
 
-def spoken(folder: Path, names: tuple[str, ...] = ()) -> Iterator[Spoken]:
-    """Of the named tasks, or of those whose answers are texts of their own.
+def spoken_in(folder: Path, names: Sequence[str] = ()) -> list[Spoken]:
+    """Of the named tasks of a stored run, or of those whose answers are texts of their own.
 
-    Raises `UsageError` where the run has no such task or no identifier is installed.
+    What has not been identified yet is identified now, and not kept. Raises `UsageError` where the
+    run has no such task or no identifier is installed.
     """
     manifest = read_manifest(folder)
     tasks = [plugins.load_task(f"{task['name']}@{task['variant']}") for task in manifest["tasks"]]
-    chosen = [task for task in tasks if (task.name in names if names else _answers_freely(task))]
+    chosen = [task for task in tasks if (task.name in names if names else has_fidelity(task))]
     if not chosen:
         has = ", ".join(task.name for task in tasks)
         raise UsageError(f"{folder}: none of its tasks ({has}) has answers in a language of choice")
+    rows: list[Spoken] = []
     clean = recorded_clean(manifest)
-    with Store(folder) as store:
+    with Store(folder, reading=True) as store:
         for task in chosen:
-            asked = {}
-            for _, sample, responses in store.answered(task.name):
-                answers, failure = answers_or_blanks(responses, clean)
-                if not failure and answers:
-                    place = (sample.language, sample.id)
-                    asked[place] = (sample.language, sample.cluster or sample.id, answers[0].text)
-            pairs = [(language, text) for language, _, text in asked.values()]
-            found = dict(zip(asked, verdicts(pairs), strict=True))
-            clusters = {place: cluster for place, (_, cluster, _) in asked.items()}
-            spoken_in = {language for language, _ in found}
-            for language in (code for code in task.languages if code in spoken_in):
-                ours = {place: v for place, v in found.items() if place[0] == language}
-                yield _row(store, task, language, ours, clusters)
+            found = _gathered(store.scores(task.name, NAME))
+            if not any(ours.decided or ours.undecided for ours in found.values()):
+                found = _gathered(_identified(store, task, clean))
+            rows += _rows(store, task, found)
+    return rows
 
 
-def _answers_freely(task: Task) -> bool:
-    """Captions and translations: compared with texts, not with an option or with what is read."""
-    return any(metric.name in ("chrf", "cider", "bleu") for metric in task.metrics)
+def has_fidelity(task: Task) -> bool:
+    return any(metric.name == NAME for metric in task.metrics)
 
 
-def _row(
-    store: Store,
-    task: Task,
-    language: str,
-    found: Mapping[tuple[str, str], Verdict],
-    clusters: Mapping[tuple[str, str], str],
-) -> Spoken:
+def spoken(store: Store, tasks: Sequence[Task]) -> Iterator[Spoken]:
+    """By the scores of the tasks that have language fidelity among their metrics."""
+    for task in filter(has_fidelity, tasks):
+        yield from _rows(store, task, _gathered(store.scores(task.name, NAME)))
+
+
+def _identified(store: Store, task: Task, clean: Callable[[str], str]) -> Iterator[Score]:
+    metric = LanguageFidelity()
+    answered = [
+        (sample, *answers_or_blanks(responses, clean))
+        for _, sample, responses in store.answered(task.name)
+    ]
+    scorer = metric.over((sample, answers) for sample, answers, _ in answered)
+    if scorer.fault is not None:
+        raise UsageError(str(scorer.fault)) from scorer.fault
+    for sample, answers, failure in answered:
+        yield score_sample(metric.name, scorer, sample, answers, failure)
+
+
+def _gathered(scores: Iterable[Score]) -> dict[str, _Language]:
+    found: dict[str, _Language] = {}
+    for one in scores:
+        ours = found.setdefault(one.language, _Language())
+        if one.values:
+            right = bool(one.values[0])
+            cluster = one.cluster or f"{one.language}/{one.sample_id}"
+            ours.decided[one.sample_id] = right, cluster
+            if not right:
+                ours.wrong[one.remark.removeprefix(TAKEN_FOR)] += 1
+        elif one.unscored:
+            ours.undecided += one.unscored.startswith(UNDECIDED)
+            ours.reason = ours.reason or one.unscored
+    return found
+
+
+def _rows(store: Store, task: Task, found: Mapping[str, _Language]) -> Iterator[Spoken]:
+    kept: dict[str, dict[str, Kept]] = {language: {} for language in found}
+    for metric in task.metrics:
+        if not metric.name.startswith(NAME) and any(ours.wrong for ours in found.values()):
+            for language, one in _kept(store, task, metric, found):
+                kept[language][metric.name] = one
+    for language in sorted(found, key=task.languages.index):
+        ours = found[language]
+        shares = [((float(right),), cluster) for right, cluster in ours.decided.values()]
+        share = _estimated(LanguageFidelity(), shares)
+        unknown = f"the identifier does not know {LANGUAGES[language].english}"
+        yield Spoken(
+            task=task.name,
+            variant=task.variant,
+            language=language,
+            fidelity=share.value if share else None,
+            low=share.low if share else None,
+            high=share.high if share else None,
+            n=len(shares),
+            undecided=ours.undecided,
+            wrong=tuple(ours.wrong.most_common()),
+            kept=kept[language],
+            reason="" if shares else ours.reason or unknown,
+        )
+
+
+def _kept(
+    store: Store, task: Task, metric: Metric, found: Mapping[str, _Language]
+) -> Iterator[tuple[str, Kept]]:
+    """Languages with wrong answers that the metric has scored."""
+    scored: dict[str, list[Score]] = {}
+    for one in store.scores(task.name, metric.name):
+        if one.values and found[one.language].wrong:
+            scored.setdefault(one.language, []).append(one)
+    for language, scores in scored.items():
+        decided = found[language].decided
+        rest = [
+            (one.values, one.cluster or f"{language}/{one.sample_id}")
+            for one in scores
+            if decided.get(one.sample_id, (True, ""))[0]
+        ]
+        total = [math.fsum(column) for column in zip(*(s.values for s in scores), strict=True)]
+        right = _estimated(metric, rest)
+        yield (
+            language,
+            Kept(
+                all=metric.corpus(total, len(scores)),
+                right=right.value if right else None,
+                low=right.low if right else None,
+                high=right.high if right else None,
+                n=len(rest),
+            ),
+        )
+
+
+def _estimated(metric: Metric, rows: Sequence[tuple[tuple[float, ...], str]]) -> Estimate | None:
     import numpy
 
-    decided = {place: float(v.right) for place, v in found.items() if v.right is not None}
-    wrong = Counter(v.language for v in found.values() if v.right is False)
-    share = None
-    if decided:
-        table = numpy.array([[right] for right in decided.values()])
-        observed = Observations(table, [clusters[place] for place in decided])
-        share = estimate(LanguageFidelity(), {language: observed})[0][language]
-    right = {name for (_, name), v in found.items() if v.right}
-    return Spoken(
-        task=task.name,
-        language=language,
-        fidelity=share.value if share else None,
-        low=share.low if share else None,
-        high=share.high if share else None,
-        n=len(decided),
-        undecided=len(found) - len(decided),
-        wrong=tuple(wrong.most_common()),
-        values={
-            metric.name: values
-            for metric in task.metrics
-            if metric.name != "language_fidelity"
-            and (values := _values(store, task, metric, language, right))
-        },
-    )
-
-
-def _values(
-    store: Store, task: Task, metric: Metric, language: str, right: set[str]
-) -> tuple[float, float | None] | None:
-    """Of all scored answers, and of those in the right language; None where none is scored."""
-    scored = [
-        one
-        for one in store.scores(task.name, metric.name)
-        if one.language == language and one.values
-    ]
-    if not scored:
+    if not rows:
         return None
-    kept = [one.values for one in scored if one.sample_id in right]
-    everything = [one.values for one in scored]
-    return _corpus(metric, everything), (_corpus(metric, kept) if kept else None)
-
-
-def _corpus(metric: Metric, values: list[tuple[float, ...]]) -> float:
-    return metric.corpus([sum(column) for column in zip(*values, strict=True)], len(values))
+    table = numpy.array([values for values, _ in rows])
+    return estimate(metric, {"": Observations(table, [name for _, name in rows])})[0][""]

@@ -9,7 +9,8 @@ the mean over them. It is decided as is written here, before any number is seen:
                 same. All must pass, so none needs correction (Berger 1982).
   inconclusive  anything else: too few samples to say so, or the candidate lacks gated scores that
                 base has.
-Other metrics are compared and shown; they decide nothing, and what they lack is a notice.
+Other metrics are compared and shown; they decide nothing, and what they lack is a notice. Language
+fidelity is never a task's first.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from towereval.errors import UnknownName, UsageError
 from towereval.measured import Measured
-from towereval.pairing import Pairs, pair
+from towereval.pairing import ASIDE, Pairs, pair
 
 if TYPE_CHECKING:
     from towereval.paired import Contrast, Difference
@@ -117,9 +118,10 @@ def _gated(pairs: Sequence[Pairs], settings: Settings) -> list[bool]:
             raise UnknownName("metric", name, offered)
     chosen = [each.metric.name in settings.metrics for each in pairs]
     named = {each.task for each, one in zip(pairs, chosen, strict=True) if one}
-    tasks = [each.task for each in pairs]
+    # None stands for a metric that no task is judged by unless it is named.
+    tasks = [None if each.metric.name in ASIDE else each.task for each in pairs]
     return [
-        one or (task not in named and task not in tasks[:index])
+        one or (task is not None and task not in named and task not in tasks[:index])
         for index, (task, one) in enumerate(zip(tasks, chosen, strict=True))
     ]
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from towereval.errors import UsageError
 from towereval.measured import Measured, MeasuredTask, Part, load_task
 from towereval.types import Metric
+
+# How an answer is, not how good: compared, but gated only where they are named.
+ASIDE = frozenset(
+    {
+        *("language_fidelity", "language_fidelity_judged"),
+        *("language_fidelity_without_image", "image_fidelity_loss"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +60,7 @@ def pair(base: Measured, candidate: Measured, metrics: Collection[str] = ()) -> 
 
     Raises `UsageError` where the two were not asked the same, and says all that differs.
     """
-    if wrong := sorted(_differences(base, candidate)):
+    if wrong := sorted(_differences(base, candidate, metrics)):
         raise UsageError(f"base and candidate were not asked the same: {'; '.join(wrong)}")
     pairs: list[Pairs] = []
     lacking = [f"the candidate has no {name}" for name in base.tasks if name not in candidate.tasks]
@@ -66,7 +74,7 @@ def pair(base: Measured, candidate: Measured, metrics: Collection[str] = ()) -> 
     return Paired(tuple(pairs), tuple(lacking), tuple(notices))
 
 
-def _differences(base: Measured, candidate: Measured) -> Iterator[str]:
+def _differences(base: Measured, candidate: Measured, metrics: Collection[str]) -> Iterator[str]:
     if base.split != candidate.split:
         yield f"base is of the {base.split} split, candidate of the {candidate.split} split"
     for name in base.tasks.keys() & candidate.tasks.keys():
@@ -77,7 +85,8 @@ def _differences(base: Measured, candidate: Measured) -> Iterator[str]:
         if old.version != new.version:
             yield f"{name}: version {old.version} and version {new.version}"
         for metric in old.signatures.keys() & new.signatures.keys():
-            if old.signatures[metric] != new.signatures[metric]:
+            aside = metric in ASIDE and metric not in metrics
+            if old.signatures[metric] != new.signatures[metric] and not aside:
                 both = f"{old.signatures[metric]} and {new.signatures[metric]}"
                 yield f"{name} {metric}: signature {both}"
         for language in old.languages.keys() & new.languages.keys():
@@ -96,21 +105,25 @@ def _pairs(
 ) -> Iterator[Pairs]:
     if not all(part.data for task in (old, new) for part in task.languages.values()):
         notices.append(f"{name}: a run does not say what it was asked; paired by sample id")
-    for language in old.languages:
-        if language not in new.languages:
-            lacking.append(f"the candidate has no {name} in {language}")
+    lost = [language for language in old.languages if language not in new.languages]
+    lacking += [f"the candidate has no {name} in {language}" for language in lost]
     if more := [language for language in new.languages if language not in old.languages]:
         notices.append(f"base has no {name} in {', '.join(more)}")
     metrics = load_task(name, old).metrics
     scored = [metric.name for metric in metrics if metric.name in old.signatures]
-    needed = set(scored).intersection(wanted) or set(scored[:1])
+    needed = _needed(scored, wanted)
     if not scored and not new.signatures:
         notices.append(f"{name}: neither run has a score")
+    elif not needed:
+        lacking.append(f"base has no score of {name} to judge by")
     for metric in metrics:
-        have = [metric.name in task.signatures for task in (old, new)]
+        told = [task.signatures.get(metric.name) for task in (old, new)]
+        have = [each is not None for each in told]
         # What decides nothing leaves nothing open.
         missed = lacking if metric.name in needed else notices
-        if all(have):
+        if all(have) and told[0] != told[1]:
+            notices.append(f"{name} {metric.name} is not compared: {told[0]} and {told[1]}")
+        elif all(have):
             found = _pair(name, metric, old, new, missed, notices)
             if found.languages:
                 _check_shapes(found)
@@ -120,6 +133,13 @@ def _pairs(
         elif any(have):
             who = "candidate" if have[0] else "base"
             notices.append(f"{name}: the {who} has no {metric.name}, it is not compared")
+
+
+def _needed(scored: Sequence[str], wanted: Collection[str]) -> set[str]:
+    """What a task is judged by: the metrics that were named, or its first."""
+    return set(scored).intersection(wanted) or set(
+        [each for each in scored if each not in ASIDE][:1]
+    )
 
 
 def _pair(

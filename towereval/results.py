@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from towereval.errors import StoreError
+from towereval.spoken import Spoken, read
 from towereval.store import SCHEMA, read_manifest
 from towereval.types import Result
 
@@ -28,7 +29,8 @@ _NEEDED = frozenset(field.name for field in fields(Result) if field.default is M
 class Run:
     """`created` is when the rows were written, ISO 8601 with its offset.
 
-    `unasked` requests had not been asked by then: the run was broken off.
+    `unasked` requests had not been asked by then: the run was broken off. `spoken`: in which
+    languages its free texts are.
     """
 
     folder: Path
@@ -38,6 +40,7 @@ class Run:
     manifest: Mapping[str, Any]
     rows: tuple[Result, ...]
     unasked: int = 0
+    spoken: tuple[Spoken, ...] = ()
 
     @property
     def checkpoint(self) -> str:
@@ -79,6 +82,7 @@ def read_run(folder: Path) -> Run:
         manifest,
         tuple(_row(f"{file}, row {index}", raw) for index, raw in enumerate(rows, start=1)),
         unasked=_unasked(file, content),
+        spoken=_spoken(file, content),
     )
     _check(file, run)
     return run
@@ -104,6 +108,14 @@ def _unasked(file: Path, content: Mapping[str, Any]) -> int:
     if type(count) is not int or count < 0:
         raise StoreError(f"{file}: unasked must be a count, found {count!r:.60}")
     return count
+
+
+def _spoken(file: Path, content: Mapping[str, Any]) -> tuple[Spoken, ...]:
+    """None in what was scored before there was any."""
+    found = content.get("spoken", [])
+    if not isinstance(found, list):
+        raise StoreError(f"{file}: spoken must be a list, found {found!r:.60}")
+    return tuple(read(f"{file}, spoken {index}", each) for index, each in enumerate(found, start=1))
 
 
 def _text(file: Path, content: Mapping[str, Any], name: str) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from towereval import engines, languages, lock, plugins
+from towereval.answer_languages import spoken
 from towereval.determinism import ask_again
 from towereval.errors import DataError, StoreError, TowerevalError, UnknownName, UsageError
 from towereval.export import write_samples
@@ -224,6 +225,7 @@ def publish(
         results = summarize(
             store, tasks, grader.signature, data, split=manifest["split"], run_id=manifest["run_id"]
         )
+        languages_spoken = list(spoken(store, tasks))
         for task in tasks:
             write_samples(store, task.name, [metric.name for metric in task.metrics])
     performance = performance or Performance()
@@ -238,6 +240,7 @@ def publish(
             "unasked": store.count_unasked(),
             **performance.record(),
             "results": [asdict(result) for result in results],
+            "spoken": [one.record() for one in languages_spoken],
         }
     )
     return results, performance

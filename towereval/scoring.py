@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from towereval.errors import ScoringFailed, Unscorable
 from towereval.store import Store
-from towereval.types import Metric, Response, Sample, SampleScorer, Score, Task
+from towereval.types import Metric, RemarkingScorer, Response, Sample, SampleScorer, Score, Task
 
 Scorer: TypeAlias = SampleScorer
 
@@ -55,6 +55,8 @@ def score_sample(
     if failure and (values or unscored):
         values, unscored, failed = (), failure, True
     remark = sample.meta.get("remark", "")
+    if values and isinstance(scorer, RemarkingScorer):
+        remark = scorer.remark(sample) or remark
     named = (sample.id, sample.language, sample.group, sample.cluster, metric)
     return Score(*named, values, unscored, failed, remark)
 

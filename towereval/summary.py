@@ -12,6 +12,8 @@ from towereval.statistics import Estimate, Observations, estimate
 from towereval.store import Store
 from towereval.types import Metric, Result, Score, Task
 
+REMARKS = 5  # of those that a note counts, the commonest
+
 
 @dataclass(slots=True)
 class _Cell:
@@ -135,7 +137,7 @@ def _group_rows(metric: Metric, cells: Mapping[str, _Cell], blank: Result) -> It
         if found is None:
             yield replace(row, note=f"unscored: {cell.reason}")
             continue
-        remarks = [f"{count} {remark}" for remark, count in cell.remarks.items()]
+        remarks = [f"{count} {remark}" for remark, count in cell.remarks.most_common(REMARKS)]
         yield _with(row, found, [*_as_wrong(metric, [(found, cell)]), *remarks])
     # A mean over fewer languages than were asked about would look like the mean over all of them.
     if macro is not None and len(scored) == len(cells) and not blank.group:

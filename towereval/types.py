@@ -193,6 +193,16 @@ SampleScorer: TypeAlias = Callable[[Sample, Sequence[Response]], tuple[float, ..
 
 
 @runtime_checkable
+class RemarkingScorer(Protocol):
+    """A `SampleScorer` that also says in words what it found; a row's note counts the remarks."""
+
+    def __call__(self, sample: Sample, responses: Sequence[Response], /) -> tuple[float, ...]: ...
+
+    def remark(self, sample: Sample) -> str:
+        """ "" where there is nothing to say. For samples that were scored."""
+
+
+@runtime_checkable
 class JudgedMetric(Metric, Protocol):
     """A metric that asks another model: `sample` is then given that model's verdict alone."""
 

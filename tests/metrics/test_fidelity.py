@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.metrics.made_fasttext import write_fasttext
 from towereval.errors import ScoringFailed, Unscorable
 from towereval.metrics import identification
 from towereval.metrics.fidelity import LanguageFidelity, Verdict, decide, verdicts
@@ -66,6 +67,7 @@ GOLDEN = [
     ("zh", "狗", None, ""),
     ("th", "หมา", None, ""),
 ]
+UNKNOWN = ("quz", "km")  # to lingua
 
 
 @needs_lingua
@@ -113,12 +115,26 @@ def test_a_score_or_a_counted_reason() -> None:
     samples = [Sample(f"{n}", language, (), ()) for n, (language, *_) in enumerate(GOLDEN)]
     answers = [[Response("", answer)] for _, answer, *_ in GOLDEN]
     scorer = LanguageFidelity().over(zip(samples, answers, strict=True))
-    for sample, answer, (_, _, right, _) in zip(samples, answers, GOLDEN, strict=True):
-        if right is None:
+    for sample, answer, (language, _, right, taken) in zip(samples, answers, GOLDEN, strict=True):
+        if language in UNKNOWN:  # else its only scores were those of answers in another script
+            assert scorer(sample, answer) == ()
+        elif right is None:
             with pytest.raises(Unscorable, match="undecided: "):
                 scorer(sample, answer)
         else:
             assert scorer(sample, answer) == (float(right),)
+            assert scorer.remark(sample) == ("" if right else f"taken for {taken}")
+
+
+@needs_lingua
+def test_an_option_is_no_text_of_its_own() -> None:
+    sample = Sample("1", "de", (), (), choices=("A brown dog runs", "Two brown dogs run"))
+    assert LanguageFidelity().sample(sample, [Response("", "A brown dog runs over it")]) == ()
+
+
+@needs_lingua
+def test_what_decides_is_in_the_signature() -> None:
+    assert LanguageFidelity().signature.startswith("language_fidelity|identifier:lingua:2.1.1/58|")
 
 
 def test_without_lingua_the_cure_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,3 +161,51 @@ def test_labels_of_glotlid_are_merged() -> None:
     found = [(0.4, "__label__cmn_Hans"), (0.3, "__label__cmn_Hani"), (0.1, "__label__xyz_Latn")]
     assert identification._merged(found) == pytest.approx({"zh": 0.7, "xyz": 0.1})
     assert identification._merged([(1.0, "__label__pes_Arab")]) == {"fa": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("label", "code"),
+    [
+        ("srp_Cyrl", "sr"),
+        ("srp_Latn", "sr-Latn"),
+        ("kor_Hang", "ko"),
+        ("jpn_Jpan", "ja"),
+        ("tgl_Latn", "tl"),
+        ("hin_Latn", "hi-Latn"),
+        ("apc_Arab_nort3139", "ar"),
+        ("und_Mong", "und-Mong"),
+    ],
+)
+def test_a_label_in_another_script_is_another_language(label: str, code: str) -> None:
+    assert identification._merged([(1.0, f"__label__{label}")]) == {code: 1.0}
+
+
+def test_glotlid_is_read_from_a_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """By a model of three words in fastText's own format."""
+    pytest.importorskip("fasttext")
+    words = {"quem": "quz_Latn", "srpski": "srp_Latn", "hrvatski": "hrv_Latn"}
+    file = write_fasttext(tmp_path / "model_v3.bin", words)
+    identification.find.cache_clear()
+    monkeypatch.setenv(identification.GLOTLID, str(file))
+    try:
+        asked = [("quz", "quem " * 5), ("de", "quem " * 5), ("hr", "srpski " * 5)]
+        asked += [("sr", "srpski " * 5), ("hr", "srpski hrvatski " * 3)]
+        found = [(one.right, one.language) for one in verdicts(asked)]
+        expected = [(True, "quz"), (False, "quz"), (True, "hr"), (False, "Latin script")]
+        assert found == [*expected, (True, "hr")]
+        assert f"|identifier:glotlid:{identification._digest(str(file))}|" in (
+            LanguageFidelity().signature
+        )
+    finally:
+        identification.find.cache_clear()
+
+
+def test_what_is_no_glotlid_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pytest.importorskip("fasttext")
+    file = tmp_path / "model_v3.bin"
+    file.write_bytes(b"no model")
+    identification.find.cache_clear()
+    monkeypatch.setenv(identification.GLOTLID, str(file))
+    with pytest.raises(ScoringFailed, match="no fastText model"):
+        LanguageFidelity().sample(Sample("1", "de", (), ()), [Response("", "Ein Hund läuft.")])
+    identification.find.cache_clear()

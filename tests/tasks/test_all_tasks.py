@@ -19,6 +19,7 @@ from towereval.run import collect
 from towereval.store import Store
 from towereval.types import Prompt, Request, Sample, Task, Text
 
+FIDELITY = "language_fidelity"
 COCO = ["cider", "rouge_l", "chrf"]
 SMPQA = ["accuracy", "relaxed_accuracy", "character_accuracy", "yes_rate"]
 LABELS = ["accuracy", "relaxed_accuracy"]
@@ -30,7 +31,7 @@ CIRCULAR = ["circular_accuracy", "accuracy"]
 TASKS = {
     "alm_bench@towervision": (1, 23, ["accuracy"], {"generate"}),
     "alm_bench@towervision-text": (1, 23, ["exact_match"], {"generate"}),
-    "alm_bench@official": (1, 23, ["judge"], {"generate"}),
+    "alm_bench@official": (1, 23, ["judge", FIDELITY], {"generate"}),
     "cc_ocr@towervision": (1, 7, ["macro_f1", "micro_f1"], {"generate"}),
     "commute@official": (1, 6, ["contrastive_accuracy"], {"score"}),
     "m3exam@centurio": (1, 7, LETTERS, {"generate"}),
@@ -43,7 +44,7 @@ TASKS = {
     "mme@lrm": (1, 10, MME, {"generate"}),
     "mtvqa@centurio": (1, 9, LABELS, {"generate"}),
     "mtvqa@official": (1, 9, ["accuracy"], {"generate"}),
-    "multi30k@towervision": (1, 3, ["xcomet_xl", "bleu", "chrf"], {"generate"}),
+    "multi30k@towervision": (1, 3, ["xcomet_xl", "bleu", "chrf", FIDELITY], {"generate"}),
     "ocrbench@official": (1, 1, ["accuracy"], {"generate"}),
     "ocrbench@towervision": (1, 1, ["accuracy"], {"generate"}),
     "pope@official": (1, 1, POPE, {"generate"}),
@@ -53,9 +54,9 @@ TASKS = {
     "smpqa@centurio": (1, 11, SMPQA, {"generate"}),
     "smpqa@towereval": (1, len(LANGUAGES) - 1, SMPQA, {"generate"}),
     "textvqa@validation": (1, 1, ["vqa_accuracy"], {"generate"}),
-    "vimul_bench@towereval": (1, 14, ["accuracy", "judge"], {"generate"}),
+    "vimul_bench@towereval": (1, 14, ["accuracy", "judge", FIDELITY], {"generate"}),
     "xgqa@centurio": (1, 8, LABELS, {"generate"}),
-    "xm3600@centurio": (1, 36, [*COCO, "language_fidelity"], {"generate"}),
+    "xm3600@centurio": (1, 36, [*COCO, FIDELITY], {"generate"}),
     "xmmmu@centurio": (1, 7, LETTERS, {"generate"}),
     "xvnli@centurio": (1, 5, LABELS, {"generate"}),
 }

@@ -18,6 +18,7 @@ from towereval.results import Run, read_run
 from towereval.types import Result
 
 Key: TypeAlias = tuple[object, ...]
+FIDELITY = "language_fidelity"
 # How a run came by its answers; what is not in it asked its model itself.
 ORIGINS = {"replay": "replayed", "lmms-eval logs": "imported"}
 
@@ -88,6 +89,8 @@ def fold(runs: list[Run], notices: list[str]) -> Board:
             else:
                 notices.append(f"{run.model}: {row.run_id} replaces {old.run_id}")
                 cells[run.model] = row
+            if row.metric == FIDELITY and row.value is None and "undecided" not in row.note:
+                notices.append(f"{run.model}: no language fidelity of {row.task}: {row.note}")
     ordered = {lines[key]: rows[key] for key in sorted(rows, key=lambda key: _order(lines[key]))}
     models = sorted({run.model for run in runs})
     found = {(run.model, run.run_id): run for run in runs}

@@ -24,6 +24,7 @@ from towereval.leaderboard.averages import (
     selections,
 )
 from towereval.leaderboard.build import Board, origin, started
+from towereval.leaderboard.fidelity import answered_in
 from towereval.leaderboard.ranking import Ranks, key
 from towereval.leaderboard.table import LOWER_IS_BETTER, Table
 from towereval.store import storable
@@ -75,6 +76,7 @@ def document(
         ],
         "lines": [*_lines(table, ranks), *_categories(table)],
         "averages": _averages(table, rho_M, ranks),
+        "answered_in": answered_in(board, table),
         "rank_method": ranks.method,
         "notices": list(board.notices),
     }

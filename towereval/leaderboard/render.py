@@ -16,11 +16,13 @@ from typing import Any
 
 from towereval.data.media import write_atomically
 from towereval.errors import StoreError
+from towereval.leaderboard import fidelity
+from towereval.leaderboard.table import FIDELITIES
 from towereval.printable import visible
 from towereval.store import storable
 
 SCRIPTS = (
-    *("data.js", "averages.js", "view.js", "grid.js"),
+    *("data.js", "averages.js", "view.js", "grid.js", "spoken.js"),
     *("samples.js", "words.js", "controls.js", "main.js"),
 )
 STYLES = ("board.css", "heat.css")
@@ -120,6 +122,7 @@ def _packed(content: Mapping[str, Any]) -> dict[str, Any]:
         "ranks": _ranks(content),
         "rank_method": content["rank_method"],
         "categories": [_category(line, measures) for line in content["lines"] if line["group"]],
+        "answered_in": [fidelity.packed(each) for each in content["answered_in"]],
         "notices": [visible(notice, 400) for notice in content["notices"]],
     }
 
@@ -159,6 +162,7 @@ def _measure(measure: Mapping[str, Any], measures: list[Mapping[str, Any]]) -> d
         **{name: visible(measure[name], NAME_LENGTH) for name in ("task", "variant", "signature")},
         "label": visible(label, 80),
         "metric_label": visible(named, 40),
+        "fidelity": measure["metric"] in FIDELITIES,
     }
 
 

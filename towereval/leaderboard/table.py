@@ -15,14 +15,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from towereval.leaderboard.build import Board
+from towereval.leaderboard.build import FIDELITY, Board
 from towereval.types import Result
 
 # Metrics that are no share of what is right: they are never averaged with such, and these are
 # printed as they are, all others in per cent.
 AS_IT_IS = frozenset({"bleu", "chrf", "chrf_pp"})
-NO_SHARE = AS_IT_IS | {"cider", "rouge_l", "cer", "xcomet_xl", "comet22", "cometkiwi22"}
-LOWER_IS_BETTER = frozenset({"cer"})
+FIDELITIES = frozenset({FIDELITY, f"{FIDELITY}_judged", f"{FIDELITY}_without_image"})
+LOWER_IS_BETTER = frozenset({"cer", "image_fidelity_loss"})
+LEARNED = frozenset({"xcomet_xl", "comet22", "cometkiwi22"})
+NO_SHARE = AS_IT_IS | LOWER_IS_BETTER | FIDELITIES | LEARNED | {"cider", "rouge_l"}
 ROUNDING = 1e-9
 
 

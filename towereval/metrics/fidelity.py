@@ -17,7 +17,7 @@ from typing import ClassVar
 from towereval.errors import ScoringFailed, TowerevalError, Unscorable, UsageError
 from towereval.languages import LANGUAGES
 from towereval.metrics import identification
-from towereval.types import Response, Sample, SampleScorer
+from towereval.types import Response, Sample
 
 # Fewer letters do not tell: Latin and Cyrillic ones, those of scripts that few languages share, and
 # characters that stand for syllables or words.
@@ -64,20 +64,28 @@ class Verdict:
     reason: str = ""
 
 
+# What a score's remark and reason begin with: the language that a wrong answer was taken for comes
+# after, or why it is open.
+TAKEN_FOR, UNDECIDED = "taken for ", "undecided: "
+
+
 @dataclass(frozen=True, slots=True)
 class LanguageFidelity:
-    """1 for an answer in the language and script asked for, 0 for another; undecided: unscored."""
+    """1 for an answer in the language and script asked for, 0 for another; undecided: unscored.
 
-    name: ClassVar[str] = "language_fidelity"
+    Of the answer to a sample's request number `answer`. Not for samples with choices, nor for a
+    language that the identifier does not know: only answers in another script would be decided.
+    """
+
+    name: str = "language_fidelity"
+    answer: int = 0
+
     scale: ClassVar[float] = 1.0
     mean: ClassVar[bool] = True
 
     @property
     def signature(self) -> str:
-        return (
-            f"language_fidelity|identifier:{identification.identifier_name()}|script:checked"
-            f"|least:{LEAST_SHARED},{LEAST_OWN},{LEAST_DENSE}|margin:{MARGIN}|pairs:1|version:1"
-        )
+        return f"{self.name}|{identification_rule()}|answer:{self.answer}"
 
     def sample(self, sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
         return self.over([(sample, responses)])(sample, responses)
@@ -85,29 +93,62 @@ class LanguageFidelity:
     def corpus(self, total: Sequence[float], count: int) -> float:
         return total[0] / count
 
-    def over(self, answered: Iterable[tuple[Sample, Sequence[Response]]]) -> SampleScorer:
-        """All answers are identified at once: lingua then uses all cores."""
-        asked = {
-            (sample.language, sample.id): (sample.language, responses[0].text)
-            for sample, responses in answered
-        }
-        fault: Unscorable | None = None
-        try:
-            found = dict(zip(asked, verdicts(list(asked.values())), strict=True))
-        except UsageError as error:
-            fault = Unscorable(str(error))
-        except TowerevalError as error:
-            fault = ScoringFailed(str(error))
+    def over(self, answered: Iterable[tuple[Sample, Sequence[Response]]]) -> Identified:
+        return identified(answered, self.answer)
 
-        def score(sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
-            if fault is not None:
-                raise fault
-            verdict = found[sample.language, sample.id]
-            if verdict.right is None:
-                raise Unscorable(f"undecided: {verdict.reason}")
-            return (float(verdict.right),)
 
-        return score
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """Scores samples by the verdicts on their answers; `fault` is why there is none of any."""
+
+    found: Mapping[tuple[str, str], Verdict]
+    fault: Unscorable | None = None
+
+    def __call__(self, sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
+        right = self.right(sample)
+        return () if right is None else (float(right),)
+
+    def right(self, sample: Sample) -> bool | None:
+        """None where the metric is not meant for the sample. Raises `Unscorable`."""
+        if sample.choices:
+            return None
+        if self.fault is not None:
+            raise self.fault
+        if not identification.find().knows(sample.language):
+            return None
+        verdict = self.found[sample.language, sample.id]
+        if verdict.right is None:
+            raise Unscorable(f"{UNDECIDED}{verdict.reason}")
+        return verdict.right
+
+    def remark(self, sample: Sample) -> str:
+        verdict = self.found[sample.language, sample.id]
+        return f"{TAKEN_FOR}{verdict.language}" if verdict.right is False else ""
+
+
+def identified(
+    answered: Iterable[tuple[Sample, Sequence[Response]]], answer: int = 0
+) -> Identified:
+    """All answers are identified at once: lingua then uses all cores."""
+    asked = {
+        (sample.language, sample.id): (sample.language, responses[answer].text)
+        for sample, responses in answered
+        if not sample.choices
+    }
+    try:
+        return Identified(dict(zip(asked, verdicts(list(asked.values())), strict=True)))
+    except UsageError as error:
+        return Identified({}, Unscorable(str(error)))
+    except TowerevalError as error:
+        return Identified({}, ScoringFailed(str(error)))
+
+
+def identification_rule() -> str:
+    """What decides a verdict, for signatures."""
+    return (
+        f"identifier:{identification.identifier_name()}|script:checked"
+        f"|least:{LEAST_SHARED},{LEAST_OWN},{LEAST_DENSE}|margin:{MARGIN}|pairs:2|version:2"
+    )
 
 
 def verdicts(asked: Sequence[tuple[str, str]]) -> list[Verdict]:

@@ -28,6 +28,7 @@ function fillControls(board, form) {
   elements.licence.innerHTML = options([["", "any"], ...licences.map((licence) => [licence, licence])]);
   elements.size.closest("label").hidden = steps.length === 0;
   elements.licence.closest("label").hidden = licences.length === 0 || board.models.length === 1;
+  for (const id of ["#fidelity", "#spoken-words"]) find(id).hidden = !board.measures.some((measure) => measure.fidelity);
   find("#search").hidden = board.models.length < 2;
   find("#english").hidden = !board.codes.includes("en") || board.codes.length === 1;
   const origins = new Set(board.models.flatMap((model) => model.origins));

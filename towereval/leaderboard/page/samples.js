@@ -44,8 +44,9 @@ class Drilldown {
     const plots = column.measures
       .map((measure) => (several ? languagePlot(board, model, measure, column.codes) : ""))
       .join("");
+    const isIn = (each) => cells.some(({ measure, code }) => measure === each.measure && code === each.language);
     this.body.innerHTML =
-      `${this.factsHtml(column, cells)}${plots}${this.categoriesHtml(cells)}<section id="samples" aria-live="polite"></section>`;
+      `${this.factsHtml(column, cells)}${plots}${spokenHtml(board, model, isIn)}${this.categoriesHtml(cells)}<section id="samples" aria-live="polite"></section>`;
     this.dialog.showModal();
     this.dialog.scrollTop = 0;
     this.title.focus();

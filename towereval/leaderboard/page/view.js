@@ -1,7 +1,7 @@
 // What is shown: the state of the filters, and the models and columns that follow from it.
 
 const DEFAULTS = {
-  view: "task", // task, language or both
+  view: "task", // task, language, both or fidelity
   cells: "intervals", // or heat
   q: "",
   measure: "", // an index, "" for all
@@ -63,6 +63,10 @@ function selectedModels(board, state) {
 
 // The measures that are shown, and those of them that make up the average over tasks.
 function selectedMeasures(board, state) {
+  const fidelity = board.measures.flatMap((measure, index) => (measure.fidelity ? [index] : []));
+  if (state.view === "fidelity" && fidelity.length) {
+    return { shown: fidelity, averaged: fidelity.filter((index) => board.measures[index].metric === "language_fidelity") };
+  }
   if (state.measure !== "" && board.measures[state.measure]) {
     return { shown: [Number(state.measure)], averaged: [Number(state.measure)] };
   }

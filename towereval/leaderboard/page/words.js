@@ -17,7 +17,8 @@ function fillTexts(board) {
   if (board.models.length === 1) {
     const all = board.measures.map((measure, index) =>
       measure.languages.length > 1 ? languagePlot(board, 0, index, board.codes) : "");
-    find("#plots").innerHTML = all.join("");
+    all.push(spokenHtml(board, 0, () => true));
+    find("#plots").innerHTML = `<h2>By language</h2>${all.join("")}`;
     find("#plots").hidden = !all.some(Boolean);
   }
 }
@@ -73,7 +74,7 @@ function meaningOf(board, view, most) {
   const about = [listed(mine, most.languages), english].filter(Boolean).join("; ");
   const alone = mine.length === 1;
   const languages = alone ? languageName(board, mine[0]) : `${mine.length} languages${about ? ` (${about})` : ""}`;
-  const out = state.measure === "" ? board.measures.filter((measure) => !measure.averaged) : [];
+  const out = state.measure === "" && state.view !== "fidelity" ? board.measures.filter((measure) => !measure.averaged) : [];
   const left = [...new Set(out.map(measureName))];
   const rest = left.length ? ` Not in it: ${listed(left, most.tasks) || `${left.length} measures`}.` : "";
   if (names.length === 1) {
