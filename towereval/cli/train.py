@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from towereval.cli import options
 from towereval.errors import MissingExtra, UsageError
+
+if TYPE_CHECKING:
+    from towereval.train.recipe import Recipe
 
 
 def train(
@@ -18,11 +21,14 @@ def train(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="KEY=VALUE, as stages.stage1.steps=10.")
     ] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Only tell steps, tokens, FLOPs and memory.")
+    ] = False,
     output: Annotated[
         Path | None, typer.Option(help="Where all goes; trained/RECIPE by default.")
     ] = None,
 ) -> None:
-    """Train a model by a recipe, on a CPU; the same command with --resume goes on."""
+    """Train a model by a recipe; the same command with --resume goes on."""
     try:
         from towereval.train import recipe_files as recipes
         from towereval.train import recipe_run
@@ -32,6 +38,9 @@ def train(
     read = recipes.load(recipes.find(recipe), options.values(settings or [], "--set"))
     if stage is not None and not 1 <= stage <= 3:
         raise UsageError(f"--stage {stage}: there are stages 1, 2 and 3")
+    if plan:
+        _tell_plan(read)
+        return
     target = output or Path("trained") / read.name
 
     def say(report: Report) -> None:
@@ -42,3 +51,19 @@ def train(
     name = f"stage{stage}" if stage is not None else ""
     folder = recipe_run.train(read, target, name, resume=resume, say=say)
     print(f"trained: towereval run --model {folder} --tasks ...")
+
+
+def _tell_plan(recipe: Recipe) -> None:
+    from towereval.train import plan
+
+    print("stage  steps  examples  tokens  model FLOPs  H200 hours  trained  GB a GPU (of 1, of 8)")
+    for stage in plan.plan(recipe):
+        one, eight = (value / 1e9 for value in stage.memory.values())
+        print(
+            f"{stage.stage}  {stage.steps:,}  {stage.examples:,}  {stage.tokens:.3g}"
+            f"  {stage.flops:.3g}  {stage.gpu_hours:.1f}  {stage.trained:,}  {one:.0f}, {eight:.0f}"
+        )
+    print(
+        f"assumed: {plan.SHARE:.0%} of {plan.PEAK / 1e12:.0f} TFLOP/s; pictures of 2 x 2 tiles"
+        " where they are cut; 100 tokens asked and 200 answered, 600 without a picture"
+    )

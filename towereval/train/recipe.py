@@ -22,13 +22,15 @@ class Source:
     """Examples of one kind that the project draws, or the records of a JSONL or parquet file.
 
     `weight` is the share of examples, relative to the other sources of the stage; left out, it is
-    the number of a file's records, and 1 of what is drawn.
-    More than `max_faulty` of a file's records that cannot be trained on, and nothing is trained.
+    the number of a file's records, and 1 of what is drawn. `records` is how many the file should
+    have, for a plan that is made without it. Where more than the share `max_faulty` of a file's
+    records cannot be trained on, nothing is trained.
     """
 
     drawn: str = ""
     path: str = ""
     weight: float | None = None
+    records: int | None = None
     max_faulty: float = 0.01
 
     def __post_init__(self) -> None:
@@ -138,6 +140,8 @@ class Model:
             raise UsageError("vision and text go together")
         if (self.tiny is not None) + bool(self.vision) + bool(self.init_from) != 1:
             raise UsageError("one of tiny, vision with text, and init_from")
+        if self.init_from and self.projector_output_scale == "legacy":
+            raise UsageError("a checkpoint's scale is folded in already: legacy would double it")
         _within("max_tiles", self.max_tiles, above=0)
 
 

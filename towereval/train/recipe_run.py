@@ -12,15 +12,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from towereval.errors import UsageError
-from towereval.train import checkpoint, evaluation, export, loop, tiny
+from towereval.train import assemble, checkpoint, evaluation, export, loop, tiny
 from towereval.train.checkpoint import State
 from towereval.train.loop import Report
 from towereval.train.model import picture_scale
@@ -62,27 +59,28 @@ def train(
     scale = picture_scale(model, recipe.model.projector_output_scale)
     card = _card(recipe, names[-1])
     export.write(model.eval(), processor, output / "model", scale, card)
-    evaluation.write(output / "evaluation", recipe.seed)
+    if recipe.model.tiny is not None:
+        evaluation.write(output / "evaluation", recipe.seed)
     return output / "model"
 
 
 def _first_weights(recipe: Recipe, output: Path) -> tuple[Any, Any]:
     """Built once; from then on read back, so that a later run begins with the very same."""
-    from transformers import AutoProcessor, LlavaNextForConditionalGeneration
-
     folder = output / "untrained"
     if not folder.is_dir():
-        model, processor = tiny.build(recipe.seed)
+        model, processor = _built(recipe)
         export.write(model.eval(), processor, folder, 1.0, _card(recipe, ""))
         settings = json.dumps(dataclasses.asdict(recipe), indent=2)
         (output / "recipe.json").write_text(settings + "\n", encoding="utf-8")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        # sdpa, transformers' default, leaves out the attention's softcap and does not say so.
-        model = LlavaNextForConditionalGeneration.from_pretrained(
-            folder, dtype=torch.float32, attn_implementation="eager"
-        )
-        return model, AutoProcessor.from_pretrained(folder)
+    return assemble.read(folder)
+
+
+def _built(recipe: Recipe) -> tuple[Any, Any]:
+    if recipe.model.tiny is not None:
+        return tiny.build(recipe.seed)
+    if recipe.model.init_from:
+        return assemble.read(Path(recipe.model.init_from))
+    return assemble.assemble(recipe.model, recipe.seed)
 
 
 def _tower(

@@ -6,7 +6,7 @@ The sizes learned in five minutes on two cores: docs/training.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Any
 
@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn import functional
 
 from towereval.train import drawings, drawn, phrases
+from towereval.train.assemble import CHAT_TEMPLATE
 from towereval.train.data import pixels_of
 from towereval.train.model import freeze, rate_share
 from towereval.train.packing import Encoder
@@ -24,16 +25,6 @@ SPECIAL_TOKENS = ("<pad>", "<eos>", "<bos>", "<unk>", "<start_of_turn>", "<end_o
 ENDS = {"pad_token_id": 0, "eos_token_id": 1, "bos_token_id": 2}
 SIDE, PATCH, WIDTH, VOCABULARY = drawings.SIDE, 12, 128, 1024
 PINPOINTS = [[SIDE, SIDE], [SIDE, 2 * SIDE], [2 * SIDE, SIDE], [2 * SIDE, 2 * SIDE]]
-# Tower+'s turns; content is a string, or a list of parts as the generic adapter sends it.
-CHAT_TEMPLATE = (
-    "{{ bos_token }}{% for message in messages %}"
-    "{% set role = 'model' if message['role'] == 'assistant' else message['role'] %}"
-    "<start_of_turn>{{ role }}\n"
-    "{% if message['content'] is string %}{{ message['content'] | trim }}{% else %}"
-    "{% for part in message['content'] %}{% if part['type'] == 'image' %}<image>\n"
-    "{% else %}{{ part['text'] | trim }}{% endif %}{% endfor %}{% endif %}<end_of_turn>\n"
-    "{% endfor %}{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
-)
 
 
 def build(seed: int) -> tuple[Any, Any]:
@@ -203,7 +194,7 @@ def _config() -> Any:
     return config
 
 
-def _tokenizer() -> Any:
+def _tokenizer(tokens: Sequence[str] = SPECIAL_TOKENS) -> Any:
     """Byte pairs learned from training examples."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
@@ -219,7 +210,7 @@ def _tokenizer() -> Any:
         texts,
         trainers.BpeTrainer(
             vocab_size=VOCABULARY,
-            special_tokens=list(SPECIAL_TOKENS),
+            special_tokens=list(tokens),
             initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
             show_progress=False,
         ),
@@ -232,6 +223,6 @@ def _tokenizer() -> Any:
         unk_token="<unk>",
         padding_side="left",
         model_max_length=1024,
-        extra_special_tokens={"image_token": "<image>"},
+        extra_special_tokens={"image_token": "<image>"} if "<image>" in tokens else {},
         chat_template=CHAT_TEMPLATE,
     )
