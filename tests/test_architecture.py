@@ -81,6 +81,7 @@ HEAVY = {
     *("torch", "torchvision", "transformers", "vllm", "datasets", "comet", "lmms_eval", "ray"),
     *("pandas", "scipy", "matplotlib", "numpy", "PIL", "pyarrow", "sacrebleu", "av", "openai"),
     *("huggingface_hub", "safetensors", "tokenizers", "accelerate", "cv2", "apted", "yaml"),
+    "sklearn",
 }
 # Modules that are imported only where their libraries are wanted anyway.
 MAY_BE_HEAVY = ("engines", "train", "leaderboard", *STATISTICS)

@@ -510,6 +510,7 @@ def test_lists_are_parted_at_commas(text: str, found: tuple[str, ...]) -> None:
 
 COMMANDS = (
     *(
+        "analyse",
         "baseline",
         "compare",
         "convert",

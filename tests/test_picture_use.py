@@ -227,7 +227,7 @@ def test_a_failed_request_is_no_gain(tmp_path: Path) -> None:
 
 
 def test_letters_are_refused_by_name() -> None:
-    with pytest.raises(UsageError, match=r"alm_bench@towervision\+picture-use .* an option's letter"):
+    with pytest.raises(UsageError, match=r"alm_bench@towervision\+picture-use .* option's letter"):
         samples("alm_bench+picture-use", ["de"])
     with pytest.raises(UnknownName, match="did you mean picture-use"):
         plugins.load_task("multi30k+picture-us")

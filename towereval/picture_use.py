@@ -131,7 +131,7 @@ class PictureUse:
         # A remark is on the task's own scores ("count as wrong").
         meta = {key: value for key, value in sample.meta.items() if key != "remark"}
         own = media_of(sample.prompt)
-        if reason := _unasked(sample):
+        if reason := unasked(sample):
             return replace(sample, meta={**meta, UNASKED: reason})
         if stranger := wrong.get((sample.language, _hashes(own))):
             meta[WRONG] = _dumped(stranger)
@@ -149,7 +149,7 @@ class _Pictures:
 
     def add(self, sample: Sample, candidates: Sequence[str]) -> str:
         """Why the sample is not asked, "" where it is."""
-        if reason := _unasked(sample):
+        if reason := unasked(sample):
             return reason
         own = media_of(sample.prompt)
         self.of_language.setdefault(sample.language, {}).setdefault(_hashes(own), own)
@@ -201,7 +201,7 @@ def showing(prompt: Prompt, shown: Shown) -> Prompt:
     return tuple(messages)
 
 
-def _unasked(sample: Sample) -> str:
+def unasked(sample: Sample) -> str:
     """Why a sample's reference has no likelihood worth asking for, "" where it has."""
     if not sample.references or not sample.references[0].strip():
         return "it has no reference"

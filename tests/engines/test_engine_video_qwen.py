@@ -100,7 +100,7 @@ def test_long_clips_score_as_by_hand_in_vllm(
     wanted = []
     for decoded in decode_ahead(transformers_engine.model, requests):
         encoded = transformers_engine.encoder.encode(decoded)
-        inputs = transformers_engine._inputs([decoded], [encoded])
+        inputs = transformers_engine.inputs([decoded], [encoded])
         known = {k: v for k, v in inputs.items() if not k.startswith("pixel")}
         positions_31S, _ = network.model.get_rope_index(**known)
         clip_S = (inputs["mm_token_type_ids"][0] == 2).nonzero()[:, 0]

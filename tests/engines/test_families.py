@@ -135,7 +135,7 @@ def test_transformers_in_batches_is_equal(case: Case, start: Start, ask: Ask) ->
             for decoded, wanted in zip(
                 decode_ahead(case.model, asked[:4]), case.references[kind], strict=False
             ):
-                inputs = engine._inputs([decoded], [engine.encoder.encode(decoded)])
+                inputs = engine.inputs([decoded], [engine.encoder.encode(decoded)])
                 assert inputs["input_ids"][0].tolist() == wanted.prompt, kind
 
 

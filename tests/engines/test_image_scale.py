@@ -138,7 +138,7 @@ def transformers_logits(engine: Any, asked: list[Request]) -> Any:
     for decoded in decode_ahead(engine.model, asked):
         encoded = engine.encoder.encode(decoded)
         with torch.inference_mode():
-            logits_SV = engine.network(**engine._inputs([decoded], [encoded])).logits[0]
+            logits_SV = engine.network(**engine.inputs([decoded], [encoded])).logits[0]
         rows_PSV.append(logits_SV[-encoded.continuation_tokens - 1 :].numpy())
     capped_PSV = np.stack(rows_PSV)
     return capped_PSV - capped_PSV.mean(-1, keepdims=True)

@@ -14,6 +14,7 @@ import traceback
 import typer
 
 from towereval.cli import (
+    analyse,
     compare,
     convert,
     data,
@@ -52,6 +53,7 @@ app.command("published")(published.published)
 app.command("export")(export.export)
 app.command("fidelity")(fidelity.fidelity)
 app.add_typer(diagnose.app, name="diagnose")
+app.add_typer(analyse.app, name="analyse")
 app.add_typer(plot.app, name="plot")
 app.command("tasks")(listing.tasks)
 app.command("models")(listing.models)

@@ -124,7 +124,7 @@ class TransformersEngine:
         seconds = spent / len(good)
         yield from (replace(response, seconds=seconds) for response in responses)
 
-    def _inputs(self, batch: Sequence[Decoded], encoded: Sequence[Encoded]) -> Any:
+    def inputs(self, batch: Sequence[Decoded], encoded: Sequence[Encoded]) -> Any:
         media: dict[str, Any] = {}
         if batch[0].images:
             media["images"] = [list(decoded.images) for decoded in batch]
@@ -148,7 +148,7 @@ class TransformersEngine:
 
     def _generate(self, batch: Sequence[Decoded], encoded: Sequence[Encoded]) -> list[Response]:
         decoding = batch[0].request.decoding
-        inputs = self._inputs(batch, encoded)
+        inputs = self.inputs(batch, encoded)
         padded = inputs["input_ids"].shape[1]
         torch.manual_seed(decoding.seed)
         tokens_BS = self.network.generate(
@@ -166,7 +166,7 @@ class TransformersEngine:
         return responses
 
     def _score(self, batch: Sequence[Decoded], encoded: Sequence[Encoded]) -> list[Response]:
-        inputs = self._inputs(batch, encoded)
+        inputs = self.inputs(batch, encoded)
         longest = 1 + max(one.continuation_tokens for one in encoded)
         logprobs_BSV = self.network(**inputs).logits[:, -longest:].float().log_softmax(-1)
         responses = []
