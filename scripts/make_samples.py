@@ -25,6 +25,7 @@ from typing import Any
 import sample_drawing
 from sample_drawing import Picture
 from sample_questions import QUESTIONS
+from sample_translated import TRANSLATED
 
 from towereval.smpqa.generate import ROWS, Generation, generate
 
@@ -60,7 +61,7 @@ Table = tuple[str, list[Row]]
 def main() -> None:
     sample_drawing.check_text_layout()
     samples = Path(sys.argv[1]) if len(sys.argv) > 1 else SAMPLES
-    for task in (*TASKS, *QUESTIONS):
+    for task in (*TASKS, *QUESTIONS, *TRANSLATED):
         folder = samples / task
         shutil.rmtree(folder, ignore_errors=True)
         for name, rows in tables_of(task, folder):
@@ -71,7 +72,7 @@ def main() -> None:
 def tables_of(task: str, folder: Path) -> Iterator[Table]:
     if task in TASKS:
         return TASKS[task](folder)
-    return QUESTIONS[task](functools.partial(write_picture, folder), encoded)
+    return (QUESTIONS | TRANSLATED)[task](functools.partial(write_picture, folder), encoded)
 
 
 def write_rows(file: Path, rows: Iterable[Row]) -> None:

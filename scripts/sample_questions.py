@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from towereval.languages import LANGUAGES
+
 Row = dict[str, Any]
 Table = tuple[str, list[Row]]
 Write = Callable[[str], str]
@@ -191,113 +193,104 @@ def xvnli(picture: Write, encode: Encode) -> Iterator[Table]:
         yield f"{code}.jsonl", rows
 
 
-LRM = ["en", "cs", "de", "fr", "hr", "it", "ro", "ru", "es", "zh"]
+def cvqa(picture: Write, encode: Encode) -> Iterator[Table]:
+    countries = {
+        "am": "Ethiopia",
+        "arz": "Egypt",
+        "bg": "Bulgaria",
+        "bn": "India",
+        "br": "France",
+        "es": "Mexico",
+        "fil": "Philippines",
+        "ga": "Ireland",
+        "hi": "India",
+        "id": "Indonesia",
+        "ig": "Nigeria",
+        "ja": "Japan",
+        "jv": "Indonesia",
+        "ko": "South_Korea",
+        "min": "Indonesia",
+        "mn": "Mongolia",
+        "mr": "India",
+        "ms": "Malaysia",
+        "no": "Norway",
+        "om": "Ethiopia",
+        "pt": "Brazil",
+        "ro": "Romania",
+        "ru": "Russia",
+        "rw": "Rwanda",
+        "si": "Sri_Lanka",
+        "su": "Indonesia",
+        "sw": "Kenya",
+        "ta": "India",
+        "te": "India",
+        "ur": "Pakistan",
+        "zh": "China",
+    }
+    rows = []
+    for index, (code, country) in enumerate(countries.items()):
+        for number in some(index, 2):
+            words, place = options(code, number)
+            name = LANGUAGES[code].english.replace(" ", "_")
+            rows.append(
+                {
+                    "image": picture(pictures()[number]),
+                    "ID": f"{code}_{number}",
+                    "Subset": f"('{name}', '{country}')",
+                    "Question": spoken(code).question,
+                    "Options": words,
+                    "Label": place,
+                }
+            )
+    yield "test.jsonl", rows
 
 
-def is_there(language: str, number: int) -> str:
-    return str(loaded()["is_there"][language][0]).format(spoken(language).words[number])
+M5 = ["am", "ber", "bn", "de", "en", "fil", "ha", "hi", "ru", "sw", "th", "zu"]
 
 
-def some_of(language: str) -> list[int]:
-    """English has all pictures, every other language three."""
-    return list(range(len(pictures()))) if language == "en" else some(LRM.index(language), 3)
-
-
-def mme(picture: Write, encode: Encode) -> Iterator[Table]:
-    """The first question of a picture is not always the one of yes."""
-    subtasks = ("existence", "scene", "OCR", "commonsense_reasoning")
-    for code in LRM:
+def m5_vgr(picture: Write, encode: Encode) -> Iterator[Table]:
+    for index, code in enumerate(M5):
         rows = []
-        for turn in range(4) if code == "en" else range(1):
-            for number in some_of(code):
-                asked = [(number, "Yes"), ((number + 1) % len(pictures()), "No")]
-                subtask = subtasks[(number + turn) % 4]
-                rows += [
-                    {
-                        "question_id": f"{subtask}/{turn}-{pictures()[number]}.png",
-                        "image": picture(pictures()[number]),
-                        "question": " ".join(
-                            [is_there(code, said), *["..."] * turn, loaded()["is_there"][code][1]]
-                        ),
-                        "answer": answer,
-                        "category": subtask,
-                    }
-                    for said, answer in asked[:: 1 if number % 2 else -1]
-                ]
+        for number in some(index, 3):
+            left, right = number, (number + 1) % len(pictures())
+            said = right if number % 2 else (number + 3) % len(pictures())
+            rows.append(
+                {
+                    "hypothesis": spoken(code).statement.format(spoken(code).words[said]),
+                    "label": said == right,
+                    "left_img": picture(pictures()[left]),
+                    "right_img": picture(pictures()[right]),
+                }
+            )
         yield f"{code}.jsonl", rows
-        if code == "en":
-            yield "test.jsonl", rows
 
 
-def pope(picture: Write, encode: Encode) -> Iterator[Table]:
-    categories = ("adversarial", "popular", "random")
-    for code in LRM:
+def m5_vlod(picture: Write, encode: Encode) -> Iterator[Table]:
+    """The same thing four times and another one."""
+    for index, code in enumerate(M5):
         rows = []
-        for turn, category in enumerate(categories):
-            for number in some_of(code):
-                yes = (number + turn) % 2 == 0
-                said = number if yes and turn < 2 else (number + 1 + turn) % len(pictures())
-                rows.append(
-                    {
-                        "question_id": f"{number + 1}",
-                        "image": picture(pictures()[number]),
-                        "question": is_there(code, said),
-                        "answer": "yes" if said == number else "no",
-                        "category": category,
-                    }
-                )
+        for number in some(index, 3):
+            place, other = number % 5, (number + 2) % len(pictures())
+            names = [pictures()[number]] * 5
+            names[place] = pictures()[other]
+            rows.append(
+                {
+                    "hypothesis": spoken(code).statement.format(spoken(code).words[number]),
+                    "label": place,
+                    "images": [picture(name) for name in names],
+                }
+            )
         yield f"{code}.jsonl", rows
-        if code == "en":
-            yield "test.jsonl", rows
 
 
-def seedbench(picture: Write, encode: Encode) -> Iterator[Table]:
-    for code in LRM:
+def babel_imagenet_mc(picture: Write, encode: Encode) -> Iterator[Table]:
+    codes = ["en", "mi", "no", "te", "am", "ha", "zu", "af", "el", "ro", "ta", "hr", "cs", "nl"]
+    for index, code in enumerate([*codes, "fi", "hu", "fa", "pl", "es", "ja"]):
         rows = []
-        for turn in range(3 if code == "en" else 1):
-            for number in some_of(code):
-                words, place = options(code, number)
-                rows.append(
-                    {
-                        "question_id": f"{turn}{number}",
-                        "image": [picture(pictures()[number])],
-                        "question": " ".join([spoken(code).question, *["..."] * turn]),
-                        **dict(zip(CHOICES, words, strict=True)),
-                        "answer": LETTERS[place],
-                        "data_type": "image",
-                        "question_type_id": 1 + number % 9,
-                    }
-                )
+        for number in some(index, 3):
+            words, place = options(code, number)
+            rows.append({"image": picture(pictures()[number]), "choices": words, "answer": place})
         yield f"{code}.jsonl", rows
-        if code == "en":
-            yield "test.jsonl", rows
-
-
-CHOICES = ("choice_a", "choice_b", "choice_c", "choice_d")
-
-
-def mmbench(picture: Write, encode: Encode) -> Iterator[Table]:
-    """Two, three or four options; English is asked three times, once with a hint."""
-    for code in LRM:
-        rows = []
-        for turn in range(3 if code == "en" else 1):
-            for number in some_of(code):
-                count = 2 + (number + turn) % 3
-                words, place = options(code, number, count)
-                rows.append(
-                    {
-                        "index": 100 * turn + number,
-                        "image": picture(pictures()[number]),
-                        "hint": "Look closely." if turn == 1 else None,
-                        "question": " ".join([spoken(code).question, *["..."] * turn]),
-                        **dict(zip(LETTERS, [*words, None, None][:4], strict=True)),
-                        "answer": LETTERS[place],
-                        "category": ["object_localization", "image_topic"][number % 2],
-                    }
-                )
-        yield f"{code}.jsonl", rows
-        if code == "en":
-            yield "en/dev.jsonl", [row | {"image": f"../{row['image']}"} for row in rows]
 
 
 QUESTIONS: dict[str, Callable[[Write, Encode], Iterator[Table]]] = {
@@ -308,8 +301,8 @@ QUESTIONS: dict[str, Callable[[Write, Encode], Iterator[Table]]] = {
     "xmmmu": xmmmu,
     "marvl": marvl,
     "xvnli": xvnli,
-    "mme": mme,
-    "pope": pope,
-    "seedbench": seedbench,
-    "mmbench": mmbench,
+    "cvqa": cvqa,
+    "m5_vgr": m5_vgr,
+    "m5_vlod": m5_vlod,
+    "babel_imagenet_mc": babel_imagenet_mc,
 }

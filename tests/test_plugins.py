@@ -19,8 +19,9 @@ from towereval.errors import UnknownName
 from towereval.types import Checkpoint
 
 TASKS = (
-    *("alm_bench", "cc_ocr", "commute", "m3exam", "marvl", "maxm", "mmbench"),
-    *("mme", "mtvqa", "multi30k", "ocrbench", "pope", "seedbench", "smpqa"),
+    *("alm_bench", "babel_imagenet_mc", "cc_ocr", "commute", "cvqa", "m3exam"),
+    *("m5_vgr", "m5_vlod", "marvl", "maxm", "mmbench", "mme"),
+    *("mtvqa", "multi30k", "ocrbench", "pope", "seedbench", "smpqa"),
     *("textvqa", "vimul_bench", "xgqa", "xm3600", "xmmmu", "xvnli"),
 )
 TASK = '''"""{summary}

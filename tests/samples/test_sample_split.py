@@ -16,8 +16,9 @@ from towereval.plan import SAMPLES
 from towereval.types import Image, Sample, Text, Video
 
 NAMES = (
-    *("alm_bench", "cc_ocr", "commute", "m3exam", "marvl", "maxm", "mmbench"),
-    *("mme", "mtvqa", "multi30k", "ocrbench", "pope", "seedbench", "smpqa"),
+    *("alm_bench", "babel_imagenet_mc", "cc_ocr", "commute", "cvqa", "m3exam"),
+    *("m5_vgr", "m5_vlod", "marvl", "maxm", "mmbench", "mme"),
+    *("mtvqa", "multi30k", "ocrbench", "pope", "seedbench", "smpqa"),
     *("textvqa", "vimul_bench", "xgqa", "xm3600", "xmmmu", "xvnli"),
 )
 VARIANTS = [f"{task.name}@{task.variant}" for name in NAMES for task in plugins.load_tasks(name)]
@@ -27,9 +28,13 @@ LOGGED = {"de", "en", "es", "it", "ko", "nl", "pt", "ru"}
 # Fewest languages and scripts of a sample split; two benchmarks are English, one has four scripts.
 SPREAD = {
     "alm_bench": (23, 6),
+    "babel_imagenet_mc": (20, 7),
     "cc_ocr": (7, 3),
     "commute": (6, 4),
+    "cvqa": (31, 12),
     "m3exam": (7, 3),
+    "m5_vgr": (12, 6),
+    "m5_vlod": (12, 6),
     "marvl": (6, 3),
     "maxm": (7, 5),
     "mmbench": (1, 1),
