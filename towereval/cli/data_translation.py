@@ -20,6 +20,7 @@ Engine = Annotated[str, typer.Option(help="The engine: as for run.")]
 EngineArgs = Annotated[list[str] | None, typer.Option(help="For it, as k=v,..")]
 MaxTokens = Annotated[int, typer.Option(min=1, help="A longer answer counts as cut.")]
 Retries = Annotated[int, typer.Option(min=0, help="Ask what failed so many times again.")]
+MaxFailed = Annotated[str, typer.Option(help="The share that may be left out, as 1%.")]
 
 
 def translate(
@@ -31,11 +32,13 @@ def translate(
     engine_args: EngineArgs = None,
     max_tokens: MaxTokens = 1024,
     retries: Retries = 0,
+    max_failed: MaxFailed = "0",
 ) -> None:
     """Translate records' texts; the same command asks only what is missing."""
     from towereval.cli.console import Progress, quiet_libraries, show_failures
     from towereval.corpus.translated_records import translate_file
 
+    share = options.share(max_failed, "--max-failed")
     quiet_libraries()
     translator = _translator(model, engine, engine_args, max_tokens, retries)
     with closing(Progress()) as progress:
@@ -45,8 +48,10 @@ def translate(
         left_out = f", {missing} left out" if missing else ""
         print(f"{language}: {counts.translated[language]} translated{left_out}")
     show_failures(counts.reasons.most_common())
+    if counts.failed:
+        print(f"{counts.failed} requests failed: the same command asks them again")
     print(output)
-    raise typer.Exit(4 if counts.failed else 0)
+    raise typer.Exit(_status(counts.translated.total(), counts.missing.total(), share))
 
 
 def filter_translations(
@@ -102,6 +107,7 @@ def translate_benchmark(
     limit: Annotated[int, typer.Option(min=0, help="So many rows; 0: all.")] = 0,
     max_tokens: MaxTokens = 1024,
     retries: Retries = 0,
+    max_failed: MaxFailed = "0",
 ) -> None:
     """Translate an English benchmark into a folder for --data, one file a language."""
     from towereval.cli.console import Progress, quiet_libraries, show_failures
@@ -114,6 +120,7 @@ def translate_benchmark(
 
     if min_bleu is not None and not second_model:
         raise UsageError("--min-bleu wants a --second-model to agree with")
+    share = options.share(max_failed, "--max-failed")
     folder = Path(data.removeprefix(f"{task}="))
     if data and not folder.is_dir():
         raise UsageError(f"--data {data}: no such folder")
@@ -143,8 +150,10 @@ def translate_benchmark(
     head = ("language", "translated", "left out", "flagged", "BLEU", "signature")
     show_lines(head, lines, Format.TABLE, numbers=(1, 2, 3, 4))
     show_failures(built.reasons.most_common())
+    if built.failed:
+        print(f"{built.failed} requests failed: the same command asks them again")
     print(f"{built.rows} rows, {output}")
-    raise typer.Exit(4 if built.failed else 0)
+    raise typer.Exit(_status(built.translated.total(), built.missing.total(), share))
 
 
 def _translator(
@@ -154,6 +163,10 @@ def _translator(
 
     found = options.values(engine_args or [], "--engine-args")
     return Translator(model, engine, found, max_tokens, retries)
+
+
+def _status(translated: int, missing: int, most: float) -> int:
+    return 4 if missing > most * (translated + missing) else 0
 
 
 def _codes(text: str) -> tuple[str, ...]:
