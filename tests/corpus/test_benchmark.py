@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,14 @@ from sacrebleu import corpus_bleu, sentence_bleu
 from tests.chat_server import ChatServer, refusal
 from tests.corpus.corpora import asked_text, picture, translated, write
 from tests.test_cli import towereval
+from towereval import plugins
 from towereval.corpus.agreement import Agreement
 from towereval.corpus.benchmark import Built, Job, build
-from towereval.corpus.benchmark_sets import find_set
+from towereval.corpus.benchmark_sets import SETS, YES_OR_NO, find_set
 from towereval.corpus.translate import Translator
 from towereval.data.folder import FolderSource
 from towereval.errors import DataError, UnknownName, UsageError
+from towereval.metrics.yes_no import verdict
 from towereval.progress import Silence
 from towereval.types import Dataset
 
@@ -79,7 +82,8 @@ def test_options_keep_their_letters(
     picture(tmp_path / "mmb" / "en" / "1.png")
     row = {"index": 7, "question": "Which?", "hint": "nan", "A": "a cat", "B": "12", "C": None}
     more = {"D": "a dog", "answer": "D", "image": "1.png", "category": "x"}
-    write(tmp_path / "mmb" / "en" / "dev.jsonl", {**row, **more})
+    turned = {**row, **more, "index": 1_000_007, "A": "a dog"}
+    write(tmp_path / "mmb" / "en" / "dev.jsonl", {**row, **more}, turned)
     made(job(tmp_path / "mmb", translator, "mmbench", languages=("zh",)), tmp_path / "out")
     [found] = rows(tmp_path / "out", "zh")
     assert {key: found[key] for key in ("index", "answer", "hint", "B", "C")} == {
@@ -91,6 +95,22 @@ def test_options_keep_their_letters(
     }
     assert (found["A"], found["D"]) == ("[Chinese] a cat", "[Chinese] a dog")
     assert sorted(asked_text(one)[1] for one in server.asked) == ["Which?", "a cat", "a dog"]
+
+
+def test_the_tasks_read_what_was_built(tmp_path: Path, translator: Translator) -> None:
+    made(job(mme(tmp_path / "mme"), translator), tmp_path / "out")
+    [sample] = plugins.load_task("mme@lrm").samples(FolderSource(tmp_path / "out"), ["fr"])
+    assert sample.references == ("yes", "no")
+    assert sample.meta["first"].startswith("[French] Is there one dog? Veuillez répondre")
+
+
+@pytest.mark.parametrize("language", sorted(SETS["mme"].fixed[YES_OR_NO]))
+def test_the_words_asked_for_are_those_that_are_read(language: str) -> None:
+    words = re.findall(r"[^\W\d_]+", SETS["mme"].fixed[YES_OR_NO][language].casefold())
+    if language == "zh":
+        words = re.findall("“(.)”", SETS["mme"].fixed[YES_OR_NO]["zh"])
+    for says in (True, False):
+        assert any(verdict(word, language) is says for word in words)
 
 
 def test_lists_and_chosen_rows(tmp_path: Path, translator: Translator) -> None:
@@ -186,7 +206,7 @@ def test_what_cannot_be_built_is_refused(tmp_path: Path, translator: Translator)
     with pytest.raises(UsageError, match="without en"):
         made(job(folder, translator, languages=("en",)), tmp_path / "out")
     with pytest.raises(DataError, match="mmbench: the data has no column 'hint'"):
-        write(tmp_path / "mmb" / "en" / "dev.jsonl", {"question": "Q?"})
+        write(tmp_path / "mmb" / "en" / "dev.jsonl", {"index": 1, "question": "Q?"})
         made(job(tmp_path / "mmb", translator, "mmbench"), tmp_path / "out")
     columns = tmp_path / "columns.json"
     for text in ("[]", '{"texts": "question"}', '{"texts": ["q"], "splt": "x"}', "{"):

@@ -129,7 +129,11 @@ def _both(
 def _rows(job: Job) -> Iterator[tuple[int, Row]]:
     count = 0
     for index, row in job.source.rows(job.set.dataset):
-        if all(str(row.get(key)) == value for key, value in job.set.only.items()):
+        try:
+            wanted = job.set.has(row)
+        except DataError as error:
+            raise DataError(f"{job.name}: {error}") from error
+        if wanted:
             if job.limit is not None and count >= job.limit:
                 return
             count += 1
@@ -145,7 +149,7 @@ def _texts(known: BenchmarkSet, row: Row, name: str) -> Iterator[tuple[tuple[str
             raise DataError(f"{name}: the data has no column {column!r}; it has {', '.join(row)}")
         value = row[column]
         for place, text in enumerate(value if isinstance(value, list) else [value]):
-            if text is None or text in known.kept:
+            if text is None or text in known.kept or text != text:  # a table's missing text is NaN
                 continue
             if not isinstance(text, str):
                 raise DataError(f"{name}: column {column}: wanted a text, found {text!r:.40}")

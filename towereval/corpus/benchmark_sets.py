@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from towereval.errors import UnknownName, UsageError
+from towereval.errors import DataError, UnknownName, UsageError
 from towereval.types import Dataset
 
 # What MME's questions end with. Yes and no in quotes are the words that an answer is read by.
@@ -36,8 +36,8 @@ class BenchmarkSet:
     """`texts`: columns of a text or of a list of texts.
 
     `fixed`: sentences that have one translation in each language, whoever translates the rest.
-    `kept`: values of a text column that are none, such as a table's "nan". `only`: rows in which
-    these columns have these values.
+    `kept`: values of a text column that are none, such as a table's "nan". Only rows are translated
+    in which the columns of `only` have these values and those of `below` smaller ones.
     """
 
     dataset: Dataset
@@ -45,6 +45,19 @@ class BenchmarkSet:
     fixed: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     kept: tuple[str, ...] = ()
     only: Mapping[str, str] = field(default_factory=dict)
+    below: Mapping[str, int] = field(default_factory=dict)
+
+    def has(self, row: Mapping[str, Any]) -> bool:
+        """Raises `DataError` where a column is missing or is no number."""
+        for column in (*self.only, *self.below):
+            if column not in row:
+                raise DataError(f"the data has no column {column!r}")
+        for column, most in self.below.items():
+            if type(row[column]) is not int:
+                raise DataError(f"column {column}: wanted a number, found {row[column]!r:.40}")
+            if row[column] >= most:
+                return False
+        return all(str(row[column]) == value for column, value in self.only.items())
 
 
 SETS: Mapping[str, BenchmarkSet] = MappingProxyType(
@@ -64,6 +77,7 @@ SETS: Mapping[str, BenchmarkSet] = MappingProxyType(
             Dataset("lmms-lab/MMBench", "dev", config="en", media=("image",)),
             ("question", "hint", "A", "B", "C", "D"),
             kept=("nan",),
+            below={"index": 1_000_000},  # the others are the same with their options rotated
         ),
     }
 )
