@@ -17,13 +17,13 @@ from typing import Any
 import torch
 
 from towereval.errors import UsageError
-from towereval.train import checkpoint, flops
+from towereval.train import checkpoint, flops, lora
 from towereval.train.checkpoint import State
 from towereval.train.loader import Loader
 from towereval.train.model import batch_nll, freeze, optimizer, picture_scale, rate_share
 from towereval.train.packing import Batch, Encoder
 from towereval.train.recipe import Recipe, Stage
-from towereval.train.stage_data import StageData, shares_by
+from towereval.train.stage_data import StageData, seed_of, shares_by
 
 LOG_EVERY = 50
 
@@ -54,7 +54,9 @@ class StageRun:
         self.recipe, self.name, self.model = recipe, name, model
         self.stage: Stage = recipe.stages[name]
         self.data = StageData(recipe, name, encoder)
-        freeze(model, self.stage.trainable)
+        if self.stage.lora is not None:
+            lora.add(model, self.stage.lora, seed_of(recipe.seed, name))
+        freeze(model, self.stage.trainable, lora=self.stage.lora is not None)
         self.optimizer = optimizer(model, self.stage)
         self.steps = self.data.steps
         self.state = State(recipe.digest, name, 0, self.steps, self.data.digest)
@@ -90,6 +92,8 @@ class StageRun:
         started = time.perf_counter()
         prepared = loader.step(state.step, self.steps)
         since.waited += time.perf_counter() - started
+        # What dropout leaves out, the step alone decides.
+        torch.manual_seed(seed_of(self.recipe.seed, f"{self.name} {state.step}"))
         share = rate_share(state.step, self.steps, stage.warm_up, stage.final_rate)
         for group in self.optimizer.param_groups:
             group["lr"] = group["rate"] * share
@@ -101,7 +105,7 @@ class StageRun:
                 nll, each_N = batch_nll(self.model, batch, self.scale)
             (nll / prepared.weight).backward()
             worth = flops.work(self.model.config, batch.lengths, batch.tiles, sum(batch.learned))
-            done += worth.training(stage.trainable)
+            done += worth.training(stage.moved)
             since.add(batch, each_N)
         moving = [p for group in self.optimizer.param_groups for p in group["params"]]
         torch.nn.utils.clip_grad_norm_(moving, stage.clip)
@@ -165,21 +169,33 @@ def run_stages(
     encoder = Encoder(processor)
     order = list(recipe.stages)
     for name in names:
-        run = StageRun(recipe, name, model, encoder)
-        tell_data(folder, name, run.data)
         at = checkpoint.latest(folder / "checkpoints" / name)
         before = order[order.index(name) - 1] if order.index(name) else ""
-        if at is not None:
-            run.restore(at)
-        elif before:
+        if at is None and before:
             ready = checkpoint.latest(folder / "checkpoints" / before)
             done = checkpoint.read_state(ready, recipe.digest) if ready else None
             if ready is None or done is None or done.step < done.steps:
                 raise UsageError(f"{name} begins where {before} ends, which is not done yet")
-            checkpoint.load(ready, model)
+            load_finished(recipe, before, ready, model)
+        run = StageRun(recipe, name, model, encoder)
+        tell_data(folder, name, run.data)
+        if at is not None:
+            run.restore(at)
         for report in run.run(folder / "checkpoints" / name):
             log(folder, report)
             say(report)
+        if run.stage.lora is not None:
+            lora.merge(model)
+
+
+def load_finished(recipe: Recipe, name: str, folder: Path, model: Any) -> None:
+    """Give a model the weights of a stage that is done, its updates merged."""
+    low_rank = recipe.stages[name].lora
+    if low_rank is not None:
+        lora.add(model, low_rank, 0)
+    checkpoint.load(folder, model)
+    if low_rank is not None:
+        lora.merge(model)
 
 
 def log(folder: Path, report: Report) -> None:

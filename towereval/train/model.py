@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from towereval.train.lora import is_update
 from towereval.train.loss import weighted_nll
 from towereval.train.packing import Batch
 from towereval.train.recipe import Part, Stage
@@ -42,12 +43,14 @@ def is_dead(name: str, config: Any) -> bool:
     return numbered or "post_layernorm" in words
 
 
-def freeze(model: Any, trainable: Iterable[Part]) -> list[str]:
-    """Let only these parts move; their parameters' names."""
+def freeze(model: Any, trainable: Iterable[Part], *, lora: bool = False) -> list[str]:
+    """Let only these parts move, of the text with `lora` its updates; their parameters' names."""
     parts = set(trainable)
     moving = []
     for name, parameter in model.named_parameters():
-        parameter.requires_grad_(part_of(name) in parts and not is_dead(name, model.config))
+        part = part_of(name)
+        moves = part in parts and not is_dead(name, model.config)
+        parameter.requires_grad_(moves and (part != "text" or is_update(name) == lora))
         if parameter.requires_grad:
             moving.append(name)
     return moving

@@ -191,6 +191,11 @@ class Stage:
         _within("warm_up", self.warm_up, least=0, most=1)
         _within("clip", self.clip, above=0)
 
+    @property
+    def moved(self) -> tuple[Part, ...]:
+        """The parts whose own weights move: with updates beside it, the text's do not."""
+        return tuple(part for part in self.trainable if part != "text" or self.lora is None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Packing:
