@@ -1,7 +1,8 @@
 """Environments of their own for packages that cannot live beside the engines.
 
-unbabel-comet needs transformers < 5 and numpy < 2: `towereval setup comet` puts it, with the pins
-of requirements/comet.txt, into <cache_folder()>/environments/comet. TOWEREVAL_COMET_PYTHON names
+unbabel-comet needs transformers < 5 and numpy < 2, lmms-eval brings 120 packages: `towereval setup
+NAME` puts either, with the pins of requirements/NAME.txt, into
+<cache_folder()>/environments/NAME. TOWEREVAL_COMET_PYTHON and TOWEREVAL_LMMS_EVAL_PYTHON name
 another interpreter that has it, which is then used instead. With a process in such an environment
 one speaks JSON lines: the end of its input ends it, so it dies with us.
 """
@@ -17,6 +18,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,54 +27,110 @@ from towereval.errors import EngineError, UsageError
 from towereval.types import digest
 
 COMET_PYTHON = "TOWEREVAL_COMET_PYTHON"
+LMMS_EVAL_PYTHON = "TOWEREVAL_LMMS_EVAL_PYTHON"
+
+
+@dataclass(frozen=True, slots=True)
+class Isolated:
+    """What an environment is for: `package`, found by importing `module`.
+
+    `variable` names another interpreter. `needs_torchvision`: it is mended where it is a CUDA build
+    beside a CPU build of torch, which cannot be imported.
+    """
+
+    name: str
+    package: str
+    module: str
+    variable: str
+    versions: tuple[tuple[int, int], ...]
+    size: str
+    needs_torchvision: bool = False
+
+    @property
+    def folder(self) -> Path:
+        return cache_folder() / "environments" / self.name
+
+    @property
+    def pins(self) -> Path:
+        return _shipped(f"requirements/{self.name}.txt")
+
+
 # numpy 1.26, the last that unbabel-comet takes, has no wheels for later versions.
-_COMET_VERSIONS = ((3, 12), (3, 11))
+COMET = Isolated(
+    name="comet",
+    package="unbabel-comet",
+    module="comet.models",
+    variable=COMET_PYTHON,
+    versions=((3, 12), (3, 11)),
+    size="1.5 GB, several with a CUDA build of torch",
+)
+LMMS_EVAL = Isolated(
+    name="lmms-eval",
+    package="lmms-eval",
+    module="lmms_eval.evaluator",
+    variable=LMMS_EVAL_PYTHON,
+    versions=((3, 12), (3, 11)),
+    size="2.5 GB, several more with a CUDA build of torch",
+    needs_torchvision=True,
+)
 
 
 def comet_python() -> Path | None:
-    """The interpreter that has unbabel-comet, None where it is not set up.
-
-    An environment that was left half made, or made with other pins, is none. Raises `UsageError`
-    when TOWEREVAL_COMET_PYTHON names no interpreter.
-    """
-    if named := os.environ.get(COMET_PYTHON):
-        if shutil.which(named) is None:
-            raise UsageError(f"{COMET_PYTHON}={named}: no such interpreter")
-        # Not resolved: an interpreter finds its environment by the link through which it is run.
-        return Path(shutil.which(named) or named).absolute()
-    folder = _comet_folder()
-    try:
-        made_with = (folder / "ready").read_text(encoding="utf-8")
-    except OSError:
-        return None
-    return folder / "bin" / "python" if made_with == digest(_pins()) else None
+    """The interpreter that has unbabel-comet, None where it is not set up; as `python_of`."""
+    return python_of(COMET)
 
 
 def setup_comet(progress: Callable[[str], None]) -> Path:
+    """As `set_up`."""
+    return set_up(COMET, progress)
+
+
+def python_of(kind: Isolated) -> Path | None:
+    """The interpreter that has the package, None where it is not set up.
+
+    An environment that was left half made, or made with other pins, is none. Raises `UsageError`
+    when the variable names no interpreter.
+    """
+    if named := os.environ.get(kind.variable):
+        if shutil.which(named) is None:
+            raise UsageError(f"{kind.variable}={named}: no such interpreter")
+        # Not resolved: an interpreter finds its environment by the link through which it is run.
+        return Path(shutil.which(named) or named).absolute()
+    try:
+        made_with = (kind.folder / "ready").read_text(encoding="utf-8")
+    except OSError:
+        return None
+    return kind.folder / "bin" / "python" if made_with == digest(_lines(kind.pins)) else None
+
+
+def set_up(kind: Isolated, progress: Callable[[str], None]) -> Path:
     """Make the environment where it is not there yet, and give its interpreter.
 
     Raises `UsageError` where no fitting Python is found and `EngineError` with pip's last words.
     """
-    folder = _comet_folder()
-    with _alone(folder.with_suffix(".lock")):
-        python = comet_python()
-        if python is None:
-            base = _base_python()
-            progress(f"making {folder} (some minutes; 1.5 GB, several with a CUDA build of torch)")
-            _run([base, "-m", "venv", "--clear", str(folder)], "venv", progress)
-            python = folder / "bin" / "python"
-            install = ["-I", "-m", "pip", "install", "--requirement", str(_requirements())]
-            _run([str(python), *install], "pip install", progress)
-            check_comet(python)
-            write_atomically(folder / "ready", digest(_pins()).encode())
-        else:
-            check_comet(python)
+    with _alone(kind.folder.with_suffix(".lock")):
+        python = python_of(kind)
+        if python is not None:
+            check(kind, python)
+            return python
+        base = _base_python(kind)
+        progress(f"making {kind.folder} (some minutes; {kind.size})")
+        _run([base, "-m", "venv", "--clear", str(kind.folder)], "venv", progress)
+        python = kind.folder / "bin" / "python"
+        install = ["-I", "-m", "pip", "install", "--requirement", str(kind.pins)]
+        _run([str(python), *install], "pip install", progress)
+        if kind.needs_torchvision and not _imports(python, "torchvision"):
+            mend = _shipped("scripts/mend_torchvision.py")
+            _run([str(python), "-I", str(mend)], "mending torchvision", progress)
+        check(kind, python)
+        write_atomically(kind.folder / "ready", digest(_lines(kind.pins)).encode())
     return python
 
 
-def check_comet(python: Path) -> None:
-    """Raises `EngineError` unless the interpreter can import comet."""
-    _run([str(python), "-I", "-W", "ignore", "-c", "import comet.models"], "import comet", str)
+def check(kind: Isolated, python: Path) -> None:
+    """Raises `EngineError` unless the interpreter can import the package."""
+    name = f"import {kind.module.partition('.')[0]}"
+    _run([str(python), "-I", "-W", "ignore", "-c", f"import {kind.module}"], name, str)
 
 
 class ProcessDied(Exception):
@@ -130,31 +188,33 @@ class JsonProcess:
         return ProcessDied(f"{how}, saying: {said}" if said else how)
 
 
-def _comet_folder() -> Path:
-    return cache_folder() / "environments" / "comet"
-
-
-def _requirements() -> Path:
+def _shipped(name: str) -> Path:
     """The checkout has the file beside the package, the wheel inside it."""
     package = Path(__file__).parent
-    beside = package.parent / "requirements" / "comet.txt"
-    return beside if beside.is_file() else package / "requirements" / "comet.txt"
+    beside = package.parent / name
+    return beside if beside.is_file() else package / name
 
 
-def _pins() -> list[str]:
-    lines = _requirements().read_text(encoding="utf-8").splitlines()
+def _lines(pins: Path) -> list[str]:
+    lines = pins.read_text(encoding="utf-8").splitlines()
     return [line for line in lines if line and not line.startswith("#")]
 
 
-def _base_python() -> str:
-    if sys.version_info[:2] in _COMET_VERSIONS:
+def _imports(python: Path, module: str) -> bool:
+    command = [str(python), "-I", "-W", "ignore", "-c", f"import {module}"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def _base_python(kind: Isolated) -> str:
+    if sys.version_info[:2] in kind.versions:
         return sys.executable
-    for major, minor in _COMET_VERSIONS:
-        if found := shutil.which(f"python{major}.{minor}"):
+    names = [f"python{major}.{minor}" for major, minor in kind.versions]
+    for name in names:
+        if found := shutil.which(name):
             return found
     raise UsageError(
-        "COMET needs Python 3.11 or 3.12, and neither python3.12 nor python3.11 is on the PATH;"
-        f" install one, or name an interpreter that has unbabel-comet: {COMET_PYTHON}=PATH"
+        f"{kind.package} needs Python 3.11 or 3.12, and neither {' nor '.join(names)} is on the"
+        f" PATH; install one, or name an interpreter that has it: {kind.variable}=PATH"
     )
 
 

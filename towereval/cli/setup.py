@@ -1,4 +1,4 @@
-"""`towereval setup`: environments that only some metrics need."""
+"""`towereval setup`: environments that only some metrics and tasks need."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import sys
 
 import typer
 
-app = typer.Typer(help="Make the environments that some metrics need.", no_args_is_help=True)
+app = typer.Typer(help="Make environments that some metrics and tasks need.", no_args_is_help=True)
 
 
 @app.callback()
 def group() -> None:
-    """Make the environments that some metrics need."""
+    """Make the environments that some metrics and tasks need."""
 
 
 @app.command("comet")
@@ -20,6 +20,14 @@ def comet() -> None:
     from towereval.environments import setup_comet
 
     print(setup_comet(_say))
+
+
+@app.command("lmms-eval")
+def lmms_eval() -> None:
+    """Install lmms-eval, whose tasks `run --tasks lmms:NAME` runs, into one of its own."""
+    from towereval.environments import LMMS_EVAL, set_up
+
+    print(set_up(LMMS_EVAL, _say))
 
 
 def _say(line: str) -> None:
