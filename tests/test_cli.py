@@ -475,6 +475,7 @@ def test_a_table_may_be_written_as_texts(tmp_path: Path, recorded: Path, line: s
         ((), {}),
         (("a=1",), {"a": 1}),
         (("a=1,b=two",), {"a": 1, "b": "two"}),
+        (("ocrbench=x,lmms:mme=y",), {"ocrbench": "x", "lmms:mme": "y"}),
         (("a=1", "b=true", "c=null"), {"a": 1, "b": True, "c": None}),
         (("a=1", "a=2"), {"a": 2}),
         (('a={"image": 2, "video": [1, 2]},b=3',), {"a": {"image": 2, "video": [1, 2]}, "b": 3}),
@@ -527,7 +528,8 @@ COMMANDS = (
     *("run", "score", "setup", "smpqa", "tasks", "train", "data"),
 )
 RUN_OPTIONS = (
-    *("model", "tasks", "languages", "limit", "split", "engine", "engine-args", "data"),
+    *("model", "tasks", "languages", "limit", "split", "engine", "engine-args"),
+    *("include-path", "data"),
     *(
         "output",
         "fresh",

@@ -65,7 +65,16 @@ def load_tasks(name: str) -> tuple[Task, ...]:
 
 
 def load_task(reference: str) -> Task:
-    """`NAME` or `NAME@VARIANT`, with `+picture-use` the diagnosis of it."""
+    """`NAME` or `NAME@VARIANT`, with `+picture-use` the diagnosis of it.
+
+    `HARNESS:REST` is a task of another harness: `bridges/HARNESS_tasks.py` is given the rest.
+    """
+    harness, colon, rest = reference.partition(":")
+    if colon and (PACKAGE / "bridges" / f"{harness}_tasks.py").is_file():
+        borrowed: Task = importlib.import_module(f"towereval.bridges.{harness}_tasks").load_task(
+            rest
+        )
+        return borrowed
     asked, plus, diagnosis = reference.partition("+")
     name, _, variant = asked.partition("@")
     tasks = load_tasks(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -68,7 +69,7 @@ def _split(text: str) -> list[str]:
     parts: list[str] = []
     for part in text.split(","):
         key, equals, _ = part.partition("=")
-        if parts and not (equals and key.strip().replace("_", "").replace("-", "").isalnum()):
+        if parts and not (equals and re.fullmatch(r"[\w:-]+", key.strip())):
             parts[-1] += f",{part}"
         else:
             parts.append(part)

@@ -23,6 +23,7 @@ OPTIONS: dict[str, tuple[type, ...]] = {
     "split": (str,),
     "engine": (str,),
     "engine_args": (str, list, dict),
+    "include_path": (str,),
     "data": (str, list, dict),
     "output": (str,),
     "fresh": (bool,),
@@ -54,6 +55,7 @@ def run(
     split: Annotated[str, typer.Option(help="full, or sample: the small bundled one.")] = "full",
     engine: Annotated[str, typer.Option(help="vllm, ray, transformers, openai, replay.")] = "vllm",
     engine_args: Annotated[list[str] | None, typer.Option(help="For the engine, as k=v,..")] = None,
+    include_path: Annotated[str, typer.Option(help="A folder of lmms-eval's tasks.")] = "",
     data: Annotated[list[str] | None, typer.Option(help="A local data set, as TASK=PATH.")] = None,
     output: Annotated[Path, typer.Option(help="Where runs are kept.")] = Path("results"),
     fresh: Annotated[bool, typer.Option("--fresh", help="Ask everything again.")] = False,
@@ -154,7 +156,7 @@ def _plan(given: dict[str, Any]) -> Plan:
         raise UsageError(f"--verify-determinism is a number of requests, not {count}")
     return Plan(
         model=given["model"],
-        tasks=_listed(given["tasks"]),
+        tasks=_tasks(given),
         languages=_listed(given["languages"]),
         limit=given["limit"] or None,
         split=given["split"],
@@ -176,6 +178,17 @@ def _plan(given: dict[str, Any]) -> Plan:
         ),
         checkpoints=_table(given["checkpoint"], "--checkpoint", options.pairs),
     )
+
+
+def _tasks(given: dict[str, Any]) -> tuple[str, ...]:
+    if not given["include_path"]:
+        return _listed(given["tasks"])
+    from towereval.bridges.lmms_tasks import within
+
+    folder = Path(given["include_path"])
+    if not folder.is_dir():
+        raise UsageError(f"--include-path {folder}: no such folder")
+    return tuple(within(reference, folder) for reference in _listed(given["tasks"]))
 
 
 def repeated(file: Path) -> dict[str, Any]:
