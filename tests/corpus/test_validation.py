@@ -148,6 +148,18 @@ def test_all_faults_are_counted_and_some_are_kept(tmp_path: Path) -> None:
     assert isinstance(report, Report)
 
 
+def test_answers_in_another_language_are_told(tmp_path: Path) -> None:
+    pytest.importorskip("lingua")
+    german = "Der kleine Hund läuft am Abend durch den Garten und bellt den Nachbarn an."
+    rows = [
+        row(language, language=language, messages=turns(("user", "?"), ("assistant", text)))
+        for language, text in (("de", german), ("fr", german), ("ko", german), ("nl", "Ja."))
+    ]
+    file = write(tmp_path / "a.jsonl", *rows)
+    told = [(kind, line) for kind, line, _ in found(file, identify=True) if "content" not in kind]
+    assert told == [("wrong language", 2), ("wrong language", 3)]
+
+
 def test_duplicates_by_hand() -> None:
     keys = Duplicates()
     assert list(keys.found()) == []

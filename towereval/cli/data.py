@@ -41,6 +41,9 @@ def validate(
     data: Annotated[list[str] | None, typer.Option(help="A local copy of it, TASK=PATH.")] = None,
     split: Annotated[Split, typer.Option(help="Of the evaluation sets.")] = Split.FULL,
     media: Media = None,
+    identify: Annotated[
+        bool, typer.Option("--identify", help="Also: are answers in their record's language?")
+    ] = False,
     report: Annotated[Path | None, typer.Option(help="Write all that is found as JSON.")] = None,
     workers: Annotated[int, typer.Option(min=0, help="Threads; 0: one a core.")] = 0,
 ) -> None:
@@ -60,7 +63,7 @@ def validate(
             plan = Plan("", tasks, split=split.value, data=copies)
             held, read = hold(plan, lambda name: progress.stage(f"reading {name}", None))
         progress.stage("checking records", None)
-        found = check(files, Checks(media, held, workers), progress.advance)
+        found = check(files, Checks(media, held, identify, workers), progress.advance)
     if report is not None:
         _write_report(report, files, read, found)
     _show(found, read)

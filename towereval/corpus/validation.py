@@ -18,10 +18,13 @@ from towereval.corpus.pictures import Seen, look_at, look_at_clip
 from towereval.corpus.records import Record, Slot
 from towereval.errors import DataError
 from towereval.languages import LANGUAGES
+from towereval.metrics.fidelity import verdicts
 from towereval.types import digest
 
 # What is kept of each kind of fault; all are counted.
 EXAMPLES = 1000
+# Answers whose languages are identified together, on all cores.
+TOGETHER = 2000
 # Pixels; what is smaller, or longer than wide by more, has nothing left after resizing to a tile.
 LEAST_SIDE, MOST_ASPECT = 28, 20
 _PLACEHOLDERS = tuple(f"<{slot.value}>" for slot in Slot)
@@ -55,11 +58,12 @@ class Report:
 @dataclass(frozen=True, slots=True)
 class Checks:
     """`folder`: where media are looked for, None: beside each file. `held`: what must not be
-    trained on.
+    trained on. `identify`: whether answers are in their record's language.
     """
 
     folder: Path | None = None
     held: Held | None = None
+    identify: bool = False
     workers: int = 0
 
 
@@ -71,15 +75,20 @@ class _Looked:
     faults: tuple[tuple[str, str], ...]
     id: str = ""
     content: str = ""
+    language: str = ""
+    answers: str = ""
     pictures: int = 0
     clips: int = 0
 
 
 def validate(paths: Sequence[Path], checks: Checks, advance: Callable[[], None]) -> Report:
-    """Raises `DataError` for a file that cannot be read; faults of rows are in the report."""
+    """Raises `DataError` for a file that cannot be read, `MissingExtra` where no identifier of
+    languages is installed; faults of rows are in the report.
+    """
     report, ids, contents = Report(), Duplicates(), Duplicates()
     places: list[Path] = []
     starts, numbers = array("Q"), array("Q")
+    said: list[_Looked] = []
     for path in paths:
         places.append(path)
         starts.append(len(numbers))
@@ -93,7 +102,13 @@ def validate(paths: Sequence[Path], checks: Checks, advance: Callable[[], None])
                 numbers.append(number)
                 ids.add(looked.id.encode("utf-8", errors="replace"))
                 contents.add(looked.content.encode())
+            if checks.identify and looked.language in LANGUAGES:
+                said.append(looked)
+            if len(said) == TOGETHER:
+                _identify(said, report)
+                said = []
             advance()
+    _identify(said, report)
 
     def place(ordinal: int) -> str:
         file = max(i for i, start in enumerate(starts) if start <= ordinal)
@@ -103,6 +118,15 @@ def validate(paths: Sequence[Path], checks: Checks, advance: Callable[[], None])
         for later, first in duplicates.found():
             report.add(Fault(kind, place(later), f"as {place(first)}"))
     return report
+
+
+def _identify(said: Sequence[_Looked], report: Report) -> None:
+    """What is too short to tell, or as likely in another language, is no fault."""
+    asked = [(one.language, one.answers) for one in said]
+    for one, verdict in zip(said, verdicts(asked) if asked else (), strict=True):
+        if verdict.right is False:
+            detail = f"the answer is taken for {verdict.language}, the record says {one.language}"
+            report.add(Fault("wrong language", one.place, detail))
 
 
 def _looked(path: Path, checks: Checks) -> Iterator[tuple[int, _Looked]]:
@@ -151,7 +175,9 @@ def _look(found: Record | DataError, place: str, folder: Path, held: Held | None
     # What cannot be seen is not known to be the same.
     whole = len(shown) == len(found.images) + clips
     content = digest([said, shown]) if whole else place
-    return _Looked(place, tuple(faults), found.id, content, len(found.images), clips)
+    answers = "\n".join(turn.text for turn in found.messages if turn.role == "assistant")
+    known = (found.id, content, found.language, answers)
+    return _Looked(place, tuple(faults), *known, len(found.images), clips)
 
 
 def _faults(record: Record) -> Iterator[tuple[str, str]]:
