@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections import Counter
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests.corpus.corpora import records, row, shown, write
 from tests.test_cli import error_line, towereval
 from towereval.corpus import caption_prompts, census
 from towereval.corpus.caption_prompts import BANKS, pair_file, paired, read_banks
+from towereval.corpus.llava import Stated, convert
 from towereval.corpus.quality import filter_file, find_metric
 from towereval.corpus.records import Slot
 from towereval.corpus.video_split import split
@@ -64,6 +66,62 @@ def test_an_empty_corpus_has_nothing_to_share_out(tmp_path: Path) -> None:
         0,
         0.0,
     )
+
+
+# --- from LLaVA's form ---
+
+SAID = [{"from": "human", "value": "Was?"}, {"from": "gpt", "value": "Ein Hund."}]
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_conversations_in_llavas_form_become_records(tmp_path: Path, listed: bool) -> None:
+    short = {"from": "system", "value": "Kurz."}
+    placed = [{"from": "human", "value": "One <image> two <image>"}, SAID[1]]
+    rows = [
+        {"id": 7, "image": "1.jpg", "conversations": SAID, "language": "de", "data_source": "P"},
+        {"id": "8", "image": ["1.jpg", "2.jpg"], "conversations": placed},
+        {
+            "id": "9",
+            "video": "c.mp4",
+            "conversations": [{"from": "system", "value": "Kurz."}, *SAID],
+        },
+        {"id": "10", "conversations": SAID},
+    ]
+    file = tmp_path / "a.json"
+    lines = "\n".join(json.dumps(one) for one in rows)
+    file.write_text(json.dumps(rows) if listed else lines)
+    done = towereval(
+        *("data", "from-llava", file, "--output", "out.jsonl", "--task", "caption"),
+        *("--source", "Q", "--language", "nl", "--licence", "CC0"),
+        cwd=tmp_path,
+    )
+    assert (done.returncode, done.stdout) == (0, "out.jsonl: 4 records\n"), done.stderr
+    one, two, three, four = records(tmp_path / "out.jsonl")
+    assert (one.id, one.source, one.language, one.licence) == ("7", "P", "de", "CC0")
+    assert one.messages[0].parts == (Slot.IMAGE, Text("Was?"))
+    assert two.messages[0].parts == (Text("One "), Slot.IMAGE, Text(" two "), Slot.IMAGE)
+    assert (two.source, two.language, len(two.images)) == ("Q", "nl", 2)
+    assert three.messages[1].parts == (Slot.VIDEO, Text("Was?"))
+    assert four.texts == ("Was?", "Ein Hund.")
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ([], "wanted an object"),
+        ({"id": 1}, "conversations: wanted a list of turns"),
+        ({"id": 1, "conversations": ["a"]}, "turn 1: wanted"),
+        ({"id": 1, "conversations": [{"from": "dog", "value": ""}]}, "turn 1: from is 'dog'"),
+        ({"conversations": SAID}, "id is empty"),
+        ({"id": 1, "image": 3, "conversations": SAID}, "picture 1: wanted an object"),
+    ],
+)
+def test_what_is_no_conversation_is_named(tmp_path: Path, row: object, said: str) -> None:
+    file = tmp_path / "a.json"
+    file.write_text(json.dumps([{"id": 0, "conversations": SAID}, row]))
+    with pytest.raises(DataError, match=f"a\\.json:2: .*{re.escape(said)}"):
+        convert(file, Stated("S", "de", "t"), tmp_path / "out.jsonl")
+    assert not (tmp_path / "out.jsonl").exists()
 
 
 # --- video split ---

@@ -27,6 +27,11 @@ Media = Annotated[
 ]
 
 
+class Origin(StrEnum):
+    PUBLIC = "public"
+    SYNTHETIC = "synthetic"
+
+
 class Split(StrEnum):
     FULL = "full"
     SAMPLE = "sample"
@@ -120,6 +125,23 @@ def _write_report(file: Path, files: list[Path], read: list[Against], found: Rep
             "examples": [asdict(fault) for fault in found.faults],
         },
     )
+
+
+@app.command("from-llava")
+def from_llava(
+    file: Annotated[Path, typer.Argument(help="Conversations, as a JSON list or JSONL.")],
+    output: Annotated[Path, typer.Option(help="The file of records that is written.")],
+    task: Annotated[str, typer.Option(help="What is trained, as caption or Doc VQA.")],
+    source: Annotated[str, typer.Option(help="For rows without a data_source.")] = "",
+    language: Annotated[str, typer.Option(help="For rows without a language.")] = "",
+    origin: Annotated[Origin, typer.Option(help="Where all of it is from.")] = Origin.PUBLIC,
+    licence: Annotated[str, typer.Option(help="What may be done with it.")] = "",
+) -> None:
+    """Turn conversations in LLaVA's form into records."""
+    from towereval.corpus.llava import Stated, convert
+
+    count = convert(file, Stated(source, language, task, origin.value, licence), output)
+    print(f"{output}: {count} records")
 
 
 @app.command("census")
