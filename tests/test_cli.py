@@ -521,6 +521,7 @@ COMMANDS = (
         "fidelity",
         "import",
         "leaderboard",
+        "merge",
         "models",
         "plot",
         "published",

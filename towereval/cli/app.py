@@ -25,6 +25,7 @@ from towereval.cli import (
     import_logs,
     leaderboard,
     listing,
+    merge,
     plot,
     published,
     run,
@@ -59,6 +60,7 @@ app.command("tasks")(listing.tasks)
 app.command("models")(listing.models)
 app.command("convert")(convert.convert)
 app.command("train")(train.train)
+app.command("merge")(merge.merge)
 app.command("doctor")(doctor.doctor)
 app.add_typer(setup.app, name="setup")
 app.add_typer(smpqa.app, name="smpqa")
