@@ -232,10 +232,25 @@ def test_a_reconstructed_number_is_marked_beside_ours_and_where_it_is_refused(
 
 
 def test_a_benchmark_without_a_protocol_is_refused() -> None:
-    found = compared([{"task": "m3exam", "language": "en"}], "Pangea")
+    found = compared([{"task": "bin_mc", "language": "en"}], "Pangea")
     assert {one.why for one in found.refused} == {
         "no rule says which of our metrics its 'accuracy' is"
     }
+
+
+def test_centurios_means_are_without_english() -> None:
+    """A run over all languages has English beside its own number, and no mean of theirs."""
+    row = {"task": "xgqa", "variant": "centurio", "metric": "relaxed_accuracy", "value": 0.6}
+    spoken = ("bn", "de", "id", "ko", "pt", "ru", "zh")
+    mean = {**row, "language": "*", "value": 0.55, "languages": spoken}
+    found = compared([{**row, "language": "en"}, mean], "Centurio Qwen")
+    assert [(pair.published.language, pair.published.score) for pair in found.beside] == [
+        ("en", 60.6),
+        ("multi", 54.8),
+    ]
+    assert all("by the exact rule" in pair.notes[0] for pair in found.beside)
+    everywhere = compared([{**mean, "languages": ("en", *spoken)}], "Centurio Qwen")
+    assert everywhere.beside == ()
 
 
 # --- whose numbers ---

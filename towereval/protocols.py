@@ -31,6 +31,25 @@ _CC_OCR = "macro_f1 (multilingual text reading subset; paper says accuracy)"
 _PROMPT = "the paper does not print its prompt: its site's examples fit this variant's"
 _XCOMET = "model:Unbabel/XCOMET-XL|"
 
+# Centurio's means are over the languages other than English.
+_CENTURIO = {
+    "cvqa": "am arz bg bn br es fil ga hi id ig ja jv ko min mn mr ms no om pt ro ru rw si su sw ta"
+    " te ur zh",
+    "m3exam": "af zh it pt th vi",
+    "m5_vgr": "am ber bn de fil ha hi ru sw th zu",
+    "m5_vlod": "am ber bn de fil ha hi ru sw th zu",
+    "marvl": "id sw ta tr zh",
+    "maxm": "fr hi he ro th zh",
+    "mtvqa": "ar de fr it ja ko ru th vi",
+    "xgqa": "bn de id ko pt ru zh",
+    "xmmmu": "ar fr hi id ja pt",
+    "xvnli": "ar es fr ru",
+}
+_RELAXED = (
+    "its own models' numbers of free answers may be by the exact rule, its baselines' are not"
+)
+_ONE_PICTURE = "the paper also asks questions with several pictures, ours those with one"
+
 # TowerVision ran a fork of lmms-eval; the variants are those that its code and logs show. Its ViMUL
 # numbers are the mean of two metrics, one judged by GPT-4o, and its CoMMuTE numbers come of a
 # prompt and a masking that no variant of ours has: they have a row so that a run says what differs.
@@ -74,6 +93,13 @@ PROTOCOLS = (
         *("towervision_logs", "multi30k", "avg_XCOMET-XL_score", "towervision", "xcomet_xl", 0.01),
         signature=_XCOMET,
     ),
+    *(
+        Protocol(
+            *("centurio", benchmark, "accuracy", "centurio", "relaxed_accuracy", 0.01),
+            doubt=_ONE_PICTURE if benchmark == "m3exam" else _RELAXED,
+        )
+        for benchmark in _CENTURIO
+    ),
 )
 
 _CC_OCR_LANGUAGES = frozenset({"de", "fr", "it", "ru", "es", "ko", "pt"})
@@ -94,5 +120,9 @@ MEANS: dict[tuple[str, str, str], tuple[frozenset[str], str]] = {
             "whether English is in the published mean is not known; in ours it is",
         )
         for name in ("multi", "multi (23 languages)")
+    },
+    **{
+        ("centurio", benchmark, "multi"): (frozenset(codes.split()), "")
+        for benchmark, codes in _CENTURIO.items()
     },
 }
