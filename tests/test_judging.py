@@ -202,7 +202,8 @@ def test_identical_questions_are_asked_once(tmp_path: Path, pair: Pair) -> None:
     lines = [json.dumps({**row, "file_name": name, "Image_Url": ""}) for name in shown]
     (data / "test.jsonl").write_text("\n".join(lines))
     plan = pair.plan(tmp_path, "alm_bench@official", split="full", data={"alm_bench": data})
-    [row_of_language] = [row for row in run(plan).results if not row.group]
+    results = [row for row in run(plan).results if row.metric == "judge"]
+    [row_of_language] = [row for row in results if not row.group]
     assert (pair.count("m"), pair.count("j")) == (3, 1)
     assert (row_of_language.n, row_of_language.language) == (3, "zh-Hans")
 

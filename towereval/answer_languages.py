@@ -7,17 +7,20 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from towereval import plugins
 from towereval.errors import UsageError
+from towereval.judging import JudgePlan, ask_judge
 from towereval.languages import LANGUAGES
 from towereval.metrics.fidelity import TAKEN_FOR, UNDECIDED, LanguageFidelity
+from towereval.metrics.fidelity_judge import LanguageFidelityJudged
 from towereval.scoring import answers_or_blanks, score_sample
 from towereval.spoken import Kept, Spoken
 from towereval.statistics import Estimate, Observations, estimate
 from towereval.store import Store, read_manifest
 from towereval.subject import recorded_clean
-from towereval.types import Metric, Score, Task
+from towereval.types import DifferenceMetric, Metric, Score, Task
 
 NAME = LanguageFidelity().name
 
@@ -39,11 +42,7 @@ def spoken_in(folder: Path, names: Sequence[str] = ()) -> list[Spoken]:
     run has no such task or no identifier is installed.
     """
     manifest = read_manifest(folder)
-    tasks = [plugins.load_task(f"{task['name']}@{task['variant']}") for task in manifest["tasks"]]
-    chosen = [task for task in tasks if (task.name in names if names else has_fidelity(task))]
-    if not chosen:
-        has = ", ".join(task.name for task in tasks)
-        raise UsageError(f"{folder}: none of its tasks ({has}) has answers in a language of choice")
+    chosen = _chosen(folder, manifest, names)
     rows: list[Spoken] = []
     clean = recorded_clean(manifest)
     with Store(folder, reading=True) as store:
@@ -53,6 +52,63 @@ def spoken_in(folder: Path, names: Sequence[str] = ()) -> list[Spoken]:
                 found = _gathered(_identified(store, task, clean))
             rows += _rows(store, task, found)
     return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A judge's stricter share (LF+) of one language's answers; None where none has a verdict.
+
+    `unscored` answers have none that can be read; `reason` is the first's.
+    """
+
+    task: str
+    language: str
+    share: Estimate | None
+    unscored: int
+    reason: str
+
+
+def judged_in(
+    folder: Path, names: Sequence[str], plan: JudgePlan, advance: Callable[[], None]
+) -> tuple[str, list[Judged]]:
+    """Ask a judge about the same tasks as `spoken_in`; its verdicts are kept. The signature first.
+
+    Raises as `spoken_in`, and `TowerevalError` for a judge that cannot be asked.
+    """
+    manifest = read_manifest(folder)
+    chosen = _chosen(folder, manifest, names)
+    clean, metric = recorded_clean(manifest), LanguageFidelityJudged()
+    rows = []
+    with Store(folder) as store:
+        judge = ask_judge(store, chosen, clean, plan, advance, (metric,))
+        give = judge.scorer(store, metric)
+        for task in chosen:
+            found: dict[str, list[Score]] = {}
+            for _, sample, responses in store.answered(task.name):
+                answers, failure = answers_or_blanks(responses, clean)
+                one = score_sample(metric.name, give, sample, answers, failure)
+                if one.values or one.unscored:
+                    found.setdefault(sample.language, []).append(one)
+            rows += [_judged(task, code, found[code]) for code in task.languages if code in found]
+    return f"{metric.signature}|judge:{judge.name}", rows
+
+
+def _judged(task: Task, language: str, scores: Sequence[Score]) -> Judged:
+    rows = [
+        (one.values, one.cluster or f"{language}/{one.sample_id}") for one in scores if one.values
+    ]
+    reasons = [one.unscored for one in scores if one.unscored]
+    share = _estimated(LanguageFidelityJudged(), rows)
+    return Judged(task.name, language, share, len(reasons), reasons[0] if reasons else "")
+
+
+def _chosen(folder: Path, manifest: Mapping[str, Any], names: Sequence[str]) -> list[Task]:
+    tasks = [plugins.load_task(f"{task['name']}@{task['variant']}") for task in manifest["tasks"]]
+    chosen = [task for task in tasks if (task.name in names if names else has_fidelity(task))]
+    if not chosen:
+        has = ", ".join(task.name for task in tasks)
+        raise UsageError(f"{folder}: none of its tasks ({has}) has answers in a language of choice")
+    return chosen
 
 
 def has_fidelity(task: Task) -> bool:
@@ -97,7 +153,8 @@ def _gathered(scores: Iterable[Score]) -> dict[str, _Language]:
 def _rows(store: Store, task: Task, found: Mapping[str, _Language]) -> Iterator[Spoken]:
     kept: dict[str, dict[str, Kept]] = {language: {} for language in found}
     for metric in task.metrics:
-        if not metric.name.startswith(NAME) and any(ours.wrong for ours in found.values()):
+        aside = metric.name.startswith(NAME) or isinstance(metric, DifferenceMetric)
+        if not aside and any(ours.wrong for ours in found.values()):
             for language, one in _kept(store, task, metric, found):
                 kept[language][metric.name] = one
     for language in sorted(found, key=task.languages.index):

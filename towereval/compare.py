@@ -116,6 +116,8 @@ def _gated(pairs: Sequence[Pairs], settings: Settings) -> list[bool]:
     for name in settings.metrics:
         if name not in offered:
             raise UnknownName("metric", name, offered)
+    if "image_fidelity_loss" in settings.metrics:
+        raise UsageError("image_fidelity_loss: less is better; gate language_fidelity instead")
     chosen = [each.metric.name in settings.metrics for each in pairs]
     named = {each.task for each, one in zip(pairs, chosen, strict=True) if one}
     # None stands for a metric that no task is judged by unless it is named.

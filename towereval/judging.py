@@ -79,10 +79,14 @@ def ask_judge(
     clean: Callable[[str], str],
     plan: JudgePlan,
     advance: Callable[[], None],
+    metrics: Sequence[JudgedMetric] = (),
 ) -> Judge:
-    """Ask what has no verdict yet; no engine starts when there is nothing to ask."""
+    """Ask what has no verdict yet; no engine starts when there is nothing to ask.
+
+    By the tasks' own metrics, or by those that are given.
+    """
     judge, subject = find_judge(plan)
-    questions = _questions(store, tasks, clean, judge)
+    questions = _questions(store, tasks, clean, judge, metrics)
     first = next(questions, None)
     if first is None:
         return judge
@@ -98,12 +102,16 @@ def ask_judge(
 
 
 def _questions(
-    store: Store, tasks: Sequence[Task], clean: Callable[[str], str], judge: Judge
+    store: Store,
+    tasks: Sequence[Task],
+    clean: Callable[[str], str],
+    judge: Judge,
+    named: Sequence[JudgedMetric],
 ) -> Iterator[Request]:
     """Each open question once, about answers that there are."""
     asked: set[str] = set()
     for task in tasks:
-        metrics = [metric for metric in task.metrics if isinstance(metric, JudgedMetric)]
+        metrics = named or [each for each in task.metrics if isinstance(each, JudgedMetric)]
         if not metrics:
             continue
         for _, sample, responses in store.answered(task.name):

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from towereval import languages
 from towereval.statistics import Estimate, Observations, estimate
 from towereval.store import Store
-from towereval.types import Metric, Result, Score, Task
+from towereval.types import DifferenceMetric, Metric, Result, Score, Task
+from towereval.within import estimate_differences
 
 REMARKS = 5  # of those that a note counts, the commonest
 
@@ -126,11 +127,13 @@ def _rows(store: Store, task: Task, metric: Metric, blank: Result) -> Iterator[R
 
 def _group_rows(metric: Metric, cells: Mapping[str, _Cell], blank: Result) -> Iterator[Result]:
     scored = {language: cell for language, cell in cells.items() if cell.clusters}
-    estimates, macro = (
-        estimate(metric, {language: cell.observations() for language, cell in scored.items()})
-        if scored
-        else ({}, None)
-    )
+    observed = {language: cell.observations() for language, cell in scored.items()}
+    estimates: dict[str, Estimate] = {}
+    macro: Estimate | None = None
+    if observed and isinstance(metric, DifferenceMetric):
+        estimates, macro = estimate_differences(metric, observed)
+    elif observed:
+        estimates, macro = estimate(metric, observed)
     for language, cell in cells.items():
         row = replace(blank, language=language, n_failed=cell.failed, n_unscored=cell.unscored)
         found = estimates.get(language)

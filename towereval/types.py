@@ -210,6 +210,17 @@ class JudgedMetric(Metric, Protocol):
         """What the judge is asked, None where the metric is not meant for such a sample."""
 
 
+@runtime_checkable
+class DifferenceMetric(Metric, Protocol):
+    """A mean of differences, within the scale on either side of zero, between two answers to each
+    sample.
+    """
+
+    @property
+    def minuend(self) -> str:
+        """What the second answer's score is taken from."""
+
+
 class Segment(Protocol):
     """What one score of a learned metric depends on."""
 
@@ -468,6 +479,11 @@ class Result:
     languages: tuple[str, ...] = ()
     note: str = ""
     data: str = ""
+
+    @property
+    def diagnosis(self) -> bool:
+        """Of a variant such as `official+picture-use`, which is no benchmark's and ranks nobody."""
+        return "+" in self.variant
 
 
 def digest(content: object) -> str:

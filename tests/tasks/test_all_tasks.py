@@ -20,6 +20,7 @@ from towereval.store import Store
 from towereval.types import Prompt, Request, Sample, Task, Text
 
 FIDELITY = "language_fidelity"
+IFL = [FIDELITY, f"{FIDELITY}_without_image", "image_fidelity_loss"]
 COCO = ["cider", "rouge_l", "chrf"]
 SMPQA = ["accuracy", "relaxed_accuracy", "character_accuracy", "yes_rate"]
 LABELS = ["accuracy", "relaxed_accuracy"]
@@ -60,7 +61,8 @@ TASKS = {
     "textvqa@validation": (1, 1, ["vqa_accuracy"], {"generate"}),
     "vimul_bench@towereval": (1, 14, ["accuracy", "judge", FIDELITY], {"generate"}),
     "xgqa@centurio": (1, 8, LABELS, {"generate"}),
-    "xm3600@centurio": (1, 36, [*COCO, FIDELITY], {"generate"}),
+    "xm3600@centurio": (1, 36, [*COCO, FIDELITY, f"{FIDELITY}_judged"], {"generate"}),
+    "xm3600@with-and-without-image": (1, 36, IFL, {"generate"}),
     "xmmmu@centurio": (1, 7, LETTERS, {"generate"}),
     "xvnli@centurio": (1, 5, LABELS, {"generate"}),
 }
@@ -116,6 +118,7 @@ COLUMNS = {
     "vimul_bench@towereval": ["mint_video_id", "question", "option", "answer"],
     "xgqa@centurio": ["image_id", "image", "question", "answer"],
     "xm3600@centurio": ["image_id", "captions", "image"],
+    "xm3600@with-and-without-image": ["image_id", "captions", "image"],
     "xmmmu@centurio": [
         *("id", "question", "question_type", "options", "answer", "image_1"),
     ],
@@ -183,7 +186,7 @@ def test_a_prompt_is_one_user_turn_the_pictures_first(reference: str) -> None:
         *shown, text = message.parts
         assert message.role == "user"
         assert isinstance(text, Text)
-        assert shown
+        assert shown or request.prompt != sample.prompt  # a second request may go without
         assert not any(isinstance(part, Text) for part in shown)
         assert request.sample_id == sample.id
         assert first[sample.language, sample.id] == sample.prompt

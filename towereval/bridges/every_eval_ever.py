@@ -181,7 +181,7 @@ def _metric(row: Result) -> dict[str, Any]:
             "split": row.split,
             "signature": row.signature,
         },
-        "lower_is_better": False,
+        "lower_is_better": row.metric == "image_fidelity_loss",
     }
     scale = _bound(row)
     # Without bounds the schema allows no kind of score; they are left out, not guessed.

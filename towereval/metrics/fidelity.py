@@ -17,7 +17,7 @@ from typing import ClassVar
 from towereval.errors import ScoringFailed, TowerevalError, Unscorable, UsageError
 from towereval.languages import LANGUAGES
 from towereval.metrics import identification
-from towereval.types import Response, Sample
+from towereval.types import Response, Sample, SampleScorer
 
 # Fewer letters do not tell: Latin and Cyrillic ones, those of scripts that few languages share, and
 # characters that stand for syllables or words.
@@ -98,6 +98,40 @@ class LanguageFidelity:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageFidelityLoss:
+    """IFL: language fidelity without the picture less that with it, by the same prompt.
+
+    Of samples with two requests, the second without pictures. One of whose answers the language is
+    undecided is unscored. Above 0 the picture costs fidelity.
+    """
+
+    name: ClassVar[str] = "image_fidelity_loss"
+    minuend: ClassVar[str] = "without the picture"
+    scale: ClassVar[float] = 1.0
+    mean: ClassVar[bool] = True
+
+    @property
+    def signature(self) -> str:
+        return f"{self.name}|{identification_rule()}"
+
+    def sample(self, sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
+        return self.over([(sample, responses)])(sample, responses)
+
+    def corpus(self, total: Sequence[float], count: int) -> float:
+        return total[0] / count
+
+    def over(self, answered: Iterable[tuple[Sample, Sequence[Response]]]) -> SampleScorer:
+        both = list(answered)
+        shown, unshown = identified(both, 0), identified(both, 1)
+
+        def score(sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
+            right = [each.right(sample) for each in (unshown, shown)]
+            return () if None in right else (float(right[0] or 0) - float(right[1] or 0),)
+
+        return score
+
+
+@dataclass(frozen=True, slots=True)
 class Identified:
     """Scores samples by the verdicts on their answers; `fault` is why there is none of any."""
 
@@ -152,7 +186,13 @@ def identification_rule() -> str:
 
 
 def verdicts(asked: Sequence[tuple[str, str]]) -> list[Verdict]:
-    """Of each requested language and answer. Raises `MissingExtra`, `UsageError`, `ModelError`."""
+    """Of each requested language and answer. Raises `MissingExtra`, `ModelError`."""
+    return list(_verdicts(identification.identifier_name(), tuple(asked)))
+
+
+@lru_cache(maxsize=2)
+def _verdicts(name: str, asked: tuple[tuple[str, str], ...]) -> list[Verdict]:
+    """Kept for the metrics that ask for the same again, by the identifier's name."""
     identifier = identification.find()
     cut = [" ".join(text.split())[:LONGEST] for _, text in asked]
     early = [
