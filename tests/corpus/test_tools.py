@@ -83,7 +83,7 @@ def test_conversations_in_llavas_form_become_records(tmp_path: Path, listed: boo
         {
             "id": "9",
             "video": "c.mp4",
-            "conversations": [{"from": "system", "value": "Kurz."}, *SAID],
+            "conversations": [short, *SAID],
         },
         {"id": "10", "conversations": SAID},
     ]

@@ -11,10 +11,11 @@ from PIL import Image, ImageEnhance
 
 from tests.corpus.corpora import picture, row, shown, write
 from tests.test_cli import towereval
-from towereval.corpus.contamination import Held, phrases, words
+from towereval.corpus.contamination import Held
 from towereval.corpus.duplicates import Duplicates
 from towereval.corpus.files import writing
 from towereval.corpus.perceptual import DISTANCE, distances, perceptual_hash
+from towereval.corpus.phrases import phrases, words
 from towereval.corpus.records import Picture, Record, Slot, Turn
 from towereval.corpus.validation import EXAMPLES, Checks, Report, validate
 from towereval.data.media import image_file
@@ -227,6 +228,22 @@ def test_a_template_is_no_content() -> None:
     assert len(list(many.overlaps([], [LONG]))) == 1
 
 
+def test_words_around_a_template_do_not_count_with_it() -> None:
+    ask = "Translate the following source text from English to German:"
+    sources = [f"{name} is standing beside a {thing}" for name in ("He", "She") for thing in "ABC"]
+    held = Held()
+    held.add(
+        "t@v",
+        [evaluation(one, f"{ask}\n{one}, which is old and very, very heavy.") for one in sources],
+    )
+    # Nine words of the template and four of the source are in both.
+    assert list(held.overlaps([], [f"{ask}\nHe is standing beside my dog."])) == []
+    [found] = held.overlaps(
+        [], [f"{ask}\nHe is standing beside a B, which is old and very, very heavy."]
+    )
+    assert found.place == "t@v en He is standing beside a B"
+
+
 def jpeg(source: Path, file: Path) -> None:
     with Image.open(source) as one:
         half = one.convert("RGB").resize((one.width // 2, one.height // 2))
@@ -288,7 +305,7 @@ def test_the_command_says_what_is_wrong_and_ends_with_1(tmp_path: Path) -> None:
         "unknown language": 1,
         "id not unique": 1,
     }
-    assert report["against"] == [{"task": "multi30k@towervision", "samples": 24}]
+    assert report["against"] == [{"task": "multi30k@towervision", "samples": 24, "undecoded": 0}]
 
 
 def test_the_command_ends_with_0_where_all_is_well(tmp_path: Path) -> None:

@@ -95,7 +95,8 @@ def _show(found: Report, read: list[Against]) -> None:
     if found.counts:
         print_table(table)
     for task in read:
-        print(f"against {task.task}: {task.samples} samples")
+        lost = f", {task.undecoded} pictures cannot be decoded" if task.undecoded else ""
+        print(f"against {task.task}: {task.samples} samples{lost}")
     faults = found.counts.total()
     print(
         f"{found.records} records, {found.pictures} pictures, {found.clips} clips:"
@@ -106,8 +107,8 @@ def _show(found: Report, read: list[Against]) -> None:
 def _write_report(file: Path, files: list[Path], read: list[Against], found: Report) -> None:
     from dataclasses import asdict
 
-    from towereval.corpus.contamination import GRAM, MOST_SHARED, SHORTEST
     from towereval.corpus.perceptual import DISTANCE
+    from towereval.corpus.phrases import GRAM, MOST_SHARED, SHORTEST
 
     write_json(
         file,

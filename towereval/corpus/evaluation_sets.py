@@ -13,10 +13,11 @@ from towereval.run import samples_of
 
 @dataclass(frozen=True, slots=True)
 class Against:
-    """A task that was read, and how many samples it has."""
+    """A task that was read, how many samples it has, and pictures that cannot be decoded."""
 
     task: str
     samples: int
+    undecoded: int
 
 
 def hold(plan: Plan, advance: Callable[[str], None]) -> tuple[Held, list[Against]]:
@@ -25,8 +26,9 @@ def hold(plan: Plan, advance: Callable[[str], None]) -> tuple[Held, list[Against
     for task in chosen_tasks(plan):
         name = f"{task.name}@{task.variant}"
         advance(name)
+        before = held.undecoded
         count = held.add(name, samples_of(task, source_of(plan, task), plan))
         if not count:
             raise DataError(f"{name}: the data have no sample to hold against")
-        read.append(Against(name, count))
+        read.append(Against(name, count, held.undecoded - before))
     return held, read
