@@ -8,13 +8,13 @@ from contextlib import closing
 
 import pytest
 
-from towereval.engines import vllm
+from towereval.engines import ahead, vllm
 from towereval.types import Engine, Image, Request, Response
 
 pytestmark = pytest.mark.engine
 
 Question = Callable[..., Request]
-AHEAD = {"VllmEngine": vllm.WINDOW + vllm.AHEAD, "TransformersEngine": 64}
+AHEAD = {"VllmEngine": vllm.WINDOW + ahead.AHEAD, "TransformersEngine": 64}
 
 
 class Endless:

@@ -17,7 +17,7 @@ import pytest
 
 from tests.engines.families import FAMILIES, Family, family_model
 from towereval.engines.prompts import Decoded, decode_ahead, video_metadata
-from towereval.engines.vllm import prompt_of
+from towereval.engines.vllm_prompts import prompt_of
 from towereval.types import Image, Model, Request, Response, Video
 
 pytestmark = pytest.mark.engine
@@ -129,7 +129,7 @@ def test_transformers_in_batches_is_equal(case: Case, start: Start, ask: Ask) ->
     with start("transformers", case.model) as engine:
         for kind, asked in case.requests.items():
             responses = ask(engine, asked)
-            assert not any(response.error for response in responses), responses[0].error
+            assert not [response.error for response in responses if response.error]
             texts = [response.text for response in responses]
             assert equal(case, kind, texts, engine.encoder.decode) == COUNT, kind
             for decoded, wanted in zip(
@@ -145,7 +145,7 @@ def test_vllm_is_equal(case: Case, start: Start, ask: Ask) -> None:
     with start("vllm", case.model) as engine:
         for kind in case.family.vllm:
             responses = ask(engine, case.requests[kind])
-            assert not any(response.error for response in responses), responses[0].error
+            assert not [response.error for response in responses if response.error]
             texts = [response.text for response in responses]
             assert equal(case, kind, texts, engine.encoder.decode) == COUNT, kind
             for decoded, wanted in zip(

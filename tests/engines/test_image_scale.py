@@ -21,7 +21,7 @@ from tests.engines.tiny_models import onevision_processor
 from towereval.checkpoints import check
 from towereval.data.media import image_file, video_file
 from towereval.engines.prompts import decode_ahead
-from towereval.engines.vllm import prompt_of
+from towereval.engines.vllm_prompts import prompt_of
 from towereval.mending import mended
 from towereval.model_adapters import tiny, towervideo, towervision
 from towereval.types import (

@@ -5,15 +5,18 @@ from __future__ import annotations
 import random
 import uuid
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import ExifTags
+from PIL import Image as pil
 
-from towereval.data.media import decode_image
+from towereval.data.media import decode_image, image_file
 from towereval.engines.prompts import Decoded
-from towereval.engines.vllm import picture_id, reading_of
+from towereval.engines.vllm_prompts import as_tensor, picture_id, reading_of
 from towereval.types import Frame, Image, Model, Request, Response, Video
 
 pytestmark = pytest.mark.engine
@@ -88,3 +91,48 @@ def test_the_order_of_requests_changes_no_answer(
         answers.append([found[request.key] for request in requests])
     assert answers[0] == answers[1] == answers[2]
     assert len(set(answers[0])) > 60
+
+
+def test_a_prompt_that_is_refused_leaves_its_picture_to_the_next(
+    vllm_engine: Any, question: Callable[..., Request], draw: Callable[[int], Image]
+) -> None:
+    """vLLM keeps processed pictures on either side: one that only one side has fails the next."""
+    picture = draw(77)
+    requests = [
+        question(0, "w" * 1985, shown=(picture,)),  # too long with the picture's tokens only
+        *(question(number, shown=(picture,)) for number in range(1, 5)),
+    ]
+    found = {response.key: response for response in vllm_engine.run(requests)}
+    assert "2048" in found[requests[0].key].error
+    assert [found[request.key].error for request in requests[1:]] == [""] * 4
+
+
+def test_a_stream_that_is_broken_off_leaves_its_pictures_to_the_next(
+    vllm_engine: Any, question: Callable[..., Request], draw: Callable[[int], Image]
+) -> None:
+    requests = [question(number, shown=(draw(200 + number),)) for number in range(24)]
+    with closing(vllm_engine.run(requests)) as responses:
+        next(responses)
+    assert not any(response.error for response in vllm_engine.run(requests[::-1]))
+
+
+def test_pictures_a_few_pixels_wide_are_read_alike(
+    vllm_engine: Any, question: Callable[..., Request], tmp_path: Path
+) -> None:
+    """Their columns must not be taken for channels."""
+    for width in (1, 3, 4, 5):
+        file = tmp_path / f"{width}.png"
+        pil.effect_noise((width, 60), 80).convert("RGB").save(file)
+        shown = image_file(file)
+        ready = []
+        for convert in (None, as_tensor):
+            request = question(width, shown=(shown,))
+            rendered = vllm_engine.model.adapter.render(
+                request.prompt, vllm_engine.model.checkpoint
+            )
+            picture = decode_image(shown)
+            decoded = Decoded(request, rendered, [convert(picture) if convert else picture])
+            ready.append(vllm_engine._render(decoded))
+            vllm_engine.llm.llm_engine.reset_mm_cache()
+        pixels = [one.prompt["mm_kwargs"]["image"][0]["pixel_values"].data for one in ready]
+        assert pixels[0].equal(pixels[1])

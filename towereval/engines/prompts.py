@@ -21,7 +21,8 @@ from towereval.data.video import Clip, decode_video
 from towereval.errors import DataError, ModelError
 from towereval.types import Checkpoint, Model, Rendered, Request, Response, Text
 
-Media: TypeAlias = tuple[list[Picture], list[Clip]]
+# A picture is one of Pillow's, or what an engine has it converted to.
+Media: TypeAlias = tuple[list[Any], list[Clip]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Decoded:
 
     request: Request
     rendered: Rendered
-    images: Sequence[Picture] = ()
+    images: Sequence[Any] = ()
     videos: Sequence[Clip] = ()
     error: str = ""
 
@@ -145,10 +146,21 @@ class PromptEncoder:
 
 
 class Decoders:
-    """Threads that decode media. Neighbours that show the same media share one decoding."""
+    """Threads that decode media. Neighbours that show the same media share one decoding.
 
-    def __init__(self, model: Model, *, workers: int = 2, recent: int = 16) -> None:
+    `convert` makes of a picture what the engine takes, in the same thread.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        workers: int = 2,
+        recent: int = 16,
+        convert: Callable[[Picture], Any] | None = None,
+    ) -> None:
         self._model = model
+        self._convert = convert
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
         self._most = recent
         self._recent: OrderedDict[tuple[object, ...], Future[Media]] = OrderedDict()
@@ -179,7 +191,10 @@ class Decoders:
     def _decode(self, rendered: Rendered) -> Media:
         shown = self._model.checkpoint
         clips = [decode_video(video, shown.frames) for video in rendered.videos]
-        return decode_frames(rendered.images, shown.frame_size), clips
+        pictures: list[Any] = decode_frames(rendered.images, shown.frame_size)
+        if self._convert is not None:
+            pictures = [self._convert(picture) for picture in pictures]
+        return pictures, clips
 
 
 def decode_ahead(

@@ -22,7 +22,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from towereval.engines import KINDS
-from towereval.engines.vllm import AHEAD, WINDOW
+from towereval.engines.ahead import AHEAD
+from towereval.engines.vllm import WINDOW
 from towereval.errors import EngineError, UsageError
 from towereval.types import Image, Model, Request, Response, Usage, Video
 

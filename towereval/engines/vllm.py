@@ -1,7 +1,8 @@
 """vLLM in this process: requests are fed to the running engine, pictures as pixels.
 
 The engine never waits for a batch to close: WINDOW requests are inside it, and each answer lets
-one in. Pictures are decoded in threads and processed (resized, cut into tiles) between the steps.
+one in. Pictures are decoded in threads and processed (resized, cut into tiles) in one more, while
+the engine steps.
 """
 
 from __future__ import annotations
@@ -9,43 +10,28 @@ from __future__ import annotations
 import itertools
 import os
 import time
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from towereval.data.media import DECODING
 from towereval.engines import KINDS
-from towereval.engines.prompts import (
-    Decoded,
-    Decoders,
-    Encoded,
-    PromptEncoder,
-    most_pictures,
-    scored,
-    video_metadata,
-)
+from towereval.engines.ahead import Ahead, Ready
+from towereval.engines.prompts import Decoded, Decoders, PromptEncoder, most_pictures, scored
+from towereval.engines.vllm_prompts import as_tensor, prompt_of, reading_of
 from towereval.errors import EngineError
-from towereval.types import Decoding, Frame, Image, Model, Request, Response, Usage, Video, digest
+from towereval.types import Decoding, Model, Request, Response, Usage
 
 if TYPE_CHECKING:
     from vllm import LLM, RequestOutput, SamplingParams
 
 WINDOW = 256
-# So many more are decoded or being so: a large photograph takes 36 MB.
-AHEAD = 32
-# So many are let in between two steps, so that the first answer waits for few pictures.
-LET_IN = 32
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """A processed prompt, or the reason why there is none."""
-
-    prompt: Any = None
-    continuation_tokens: int = 0
-    error: str = ""
+# Let in together, for a step costs hardly less with few requests than with many; the engine waits
+# for so many no longer than PATIENCE seconds.
+LET_IN = 16
+PATIENCE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,27 +57,25 @@ class VllmEngine:
         self.llm = _load(model, engine_args, seed)
         self.usage = Usage()
         self._reading = reading_of(model, engine_args)
+        self._convert = as_tensor if self._takes_tensors() else None
         self._names = itertools.count()  # not keys: two requests may have the same one
 
     def run(self, requests: Iterable[Request]) -> Generator[Response, None, None]:
-        source = iter(requests)
-        ahead: deque[Callable[[], Decoded]] = deque()
         running: dict[str, Inside] = {}
-        more = True
-        decoders = Decoders(self.model, workers=max(2, (os.cpu_count() or 2) // 2))
+        workers = max(2, (os.cpu_count() or 2) // 2)
+        decoders = Decoders(self.model, workers=workers, convert=self._convert)
+        ahead = Ahead(requests, decoders, self._render)
         try:
-            while more or ahead or running:
-                while more and len(ahead) < AHEAD:
-                    if (request := next(source, None)) is None:
-                        more = False
-                        break
-                    ahead.append(decoders.submit(request))
+            while ahead.more() or running:
                 yield from self._let_in(ahead, running)
                 if running:
                     yield from self._step(running)
         finally:
-            decoders.close()
-            self.llm.llm_engine.abort_request(list(running))
+            untaken = ahead.stop()
+            with suppress(Exception):  # of an engine that is dead, which was told before
+                self.llm.llm_engine.abort_request(list(running))
+                if untaken:  # was processed and never given to the engine: one cache has it
+                    self.llm.llm_engine.reset_mm_cache()
 
     def close(self) -> None:
         self.llm.llm_engine.engine_core.shutdown()
@@ -110,28 +94,51 @@ class VllmEngine:
             (prompt,) = renderer.render_cmpl([prompt_of(decoded, encoded, self._reading)])
         except Exception as error:  # noqa: BLE001 the engine border: what one request does wrong is its own error
             return Ready(error=_told(error))
+        length, most = (
+            len(prompt["prompt_token_ids"]),
+            self.llm.llm_engine.model_config.max_model_len,
+        )
+        if length >= most:
+            self._forget(prompt)
+            reason = f"the prompt has {length} tokens, prompt and answer may have {most}"
+            return Ready(error=reason)
         return Ready(prompt, encoded.continuation_tokens)
 
-    def _let_in(
-        self, ahead: deque[Callable[[], Decoded]], running: dict[str, Inside]
-    ) -> Iterator[Response]:
+    def _forget(self, prompt: Any) -> None:
+        """The engine does not get it, so its pictures must be sent with the next prompt."""
+        if (cache := self.llm.llm_engine.renderer.mm_processor_cache) is not None:
+            for name in itertools.chain.from_iterable(prompt.get("mm_hashes", {}).values()):
+                cache.invalidate(name)
+
+    def _let_in(self, ahead: Ahead, running: dict[str, Inside]) -> Iterator[Response]:
         """Give the engine the next few requests."""
-        for _ in range(min(LET_IN, len(ahead), WINDOW - len(running))):
-            began = time.monotonic()
-            decoded = ahead.popleft()()
-            self.usage += Usage(waiting_seconds=time.monotonic() - began)
-            request, ready = decoded.request, self._render(decoded)
-            name = str(next(self._names))
-            error = ready.error
-            try:
-                if not error:
-                    self.llm.llm_engine.add_request(name, ready.prompt, _sampling(request))
-            except Exception as fault:  # noqa: BLE001 the engine border: what one request does wrong is its own error
-                error = _told(fault)
+        began = time.monotonic()
+        patience = PATIENCE if running else None
+        ready = ahead.take(min(LET_IN, WINDOW - len(running)), patience)
+        self.usage += Usage(waiting_seconds=time.monotonic() - began)
+        for request, one in ready:
+            name, error = str(next(self._names)), one.error
+            if not error:
+                try:
+                    self.llm.llm_engine.add_request(name, one.prompt, _sampling(request))
+                except Exception as fault:  # noqa: BLE001 the engine border: what one request does wrong is its own error
+                    error = _told(fault)
+                    ahead.between(partial(self._forget, one.prompt))
             if error:
                 yield Response(request.key, error=error)
                 continue
-            running[name] = Inside(request, ready.continuation_tokens, time.monotonic())
+            running[name] = Inside(request, one.continuation_tokens, time.monotonic())
+
+    def _takes_tensors(self) -> bool:
+        """Whether its pictures are processed by torch and not by Pillow."""
+        from transformers.image_processing_backends import TorchvisionBackend
+
+        engine = self.llm.llm_engine
+        if engine.model_config.using_transformers_backend():  # which asks a picture for its height
+            return False
+        processor = engine.renderer.mm_processor
+        found = processor.info.get_hf_processor() if processor else None
+        return isinstance(getattr(found, "image_processor", None), TorchvisionBackend)
 
     def _misread(self, decoded: Decoded) -> str:
         """Why vLLM would show the model something else than its own processor does, if it would."""
@@ -197,6 +204,9 @@ def _load(model: Model, engine_args: Mapping[str, Any], seed: int) -> LLM:
             "image": most_pictures(checkpoint),
             "video": int(checkpoint.reads_video),
         },
+        # Processed pictures, which vLLM keeps in case they come again: all questions about one come
+        # together, so those of the last are enough, and its own 4 would grow to 4 GB.
+        "mm_processor_cache_gb": 0.5,
     }
     if current_platform.is_cpu():
         # One process starts in 2 s where three take 20; a small machine gains nothing from more.
@@ -236,42 +246,6 @@ def _placed(value: Any, folder: Path) -> Any:
 
 def _told(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
-
-
-def prompt_of(decoded: Decoded, encoded: Encoded, reading: str) -> dict[str, Any]:
-    """As vLLM takes it; `reading` is part of what names a picture (`reading_of`)."""
-    prompt: dict[str, Any] = {"prompt_token_ids": encoded.token_ids}
-    data: dict[str, Any] = {}
-    if decoded.images:
-        data["image"] = list(decoded.images)
-    if decoded.videos:
-        # That the frames are sampled is told vLLM in the metadata, and transformers beside it.
-        data["video"] = [
-            (clip.frames_THWC, {**video_metadata(clip), "do_sample_frames": False})
-            for clip in decoded.videos
-        ]
-    if data:
-        prompt["multi_modal_data"] = data
-        # vLLM's cache keys, which it believes: a picture is processed once however many ask about
-        # it. Left alone it would take two pictures with one EXIF ImageID for the same.
-        prompt["multi_modal_uuids"] = {
-            "image": [picture_id(image, reading) for image in decoded.rendered.images],
-            "video": [picture_id(clip, reading) for clip in decoded.rendered.videos],
-        }
-    return prompt
-
-
-def reading_of(model: Model, engine_args: Mapping[str, Any]) -> str:
-    """A digest of all that makes other pixels, or other tokens, of the same file."""
-    shown = [DECODING, model.digest, model.checkpoint.frames, model.checkpoint.frame_size]
-    return digest([*shown, engine_args.get("mm_processor_kwargs")])[:16]
-
-
-def picture_id(item: Image | Frame | Video, reading: str) -> str | None:
-    """Content and how it is read; what has no hash has no id, or all such would be one picture."""
-    file = item.video if isinstance(item, Frame) else item
-    part = f"{item.index}of{item.count}" if isinstance(item, Frame) else type(item).__name__
-    return f"{file.sha256}/{part}/{reading}" if file.sha256 else None
 
 
 def _sampling(request: Request) -> SamplingParams:
