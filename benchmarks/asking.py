@@ -5,7 +5,8 @@
 Both sides have the same engine, started by the harness with its settings, and the same requests.
 The harness's clock runs from its first request to the end of the run: decoding, asking, storing,
 scoring and the samples' file are in it. Raw vLLM's clock runs from decoding to its answers' texts;
-its prompts are tokenized before.
+its prompts are tokenized before. The engine's shutting down, which is vLLM's own and the same for
+both, is measured by itself and is in neither.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ class Setup:
 @dataclass(frozen=True, slots=True)
 class Asked:
     """`answers`: digest of all answers, by sample and language. `encoded`: pictures that went
-    through the vision tower; None where the engine is in other processes.
+    through the vision tower; None where the engine is in other processes. `closing`: seconds of the
+    engine's shutting down, in neither `wall` nor `cpu`.
     """
 
     requests: int
@@ -53,6 +55,7 @@ class Asked:
     prompt_tokens: int
     cached_tokens: int
     encoded: int | None
+    closing: float
 
 
 def asked(setup: Setup) -> Asked:
@@ -83,25 +86,52 @@ def main() -> None:
     print(json.dumps(asdict(replace(measured, encoded=encoded and sum(encoded)))))
 
 
+class Stages:
+    """Stamps the clock when the first request is asked, and stops it while the engine closes."""
+
+    def __init__(self) -> None:
+        self.began = Clock.now()
+        self.closing = self.began - self.began
+
+    def stage(self, name: str, total: int | None) -> None:
+        if name == "asking":
+            self.began = Clock.now()
+
+    def advance(self) -> None:
+        pass
+
+    def used(self) -> Clock:
+        return Clock.now() - self.began - self.closing
+
+    def watch(self) -> None:
+        """Every engine that is started from now on has its closing measured."""
+        from towereval import engines
+
+        start = engines.start
+
+        def watched(*arguments: Any) -> Any:
+            engine = start(*arguments)
+            close = engine.close
+
+            def timed() -> None:
+                began = Clock.now()
+                close()
+                self.closing = Clock.now() - began
+
+            engine.close = timed  # type: ignore[method-assign]
+            return engine
+
+        engines.start = watched
+
+
 def _harness(setup: Setup) -> Asked:
     from towereval.plan import Plan
     from towereval.run import run
     from towereval.store import Store
     from towereval.types import Usage
 
-    class Stages:
-        """Stamps the clock when the first request is asked."""
-
-        began = Clock.now()
-
-        def stage(self, name: str, total: int | None) -> None:
-            if name == "asking":
-                self.began = Clock.now()
-
-        def advance(self) -> None:
-            pass
-
     stages = Stages()
+    stages.watch()
     with tempfile.TemporaryDirectory() as temporary:
         plan = Plan(
             setup.model,
@@ -113,7 +143,7 @@ def _harness(setup: Setup) -> Asked:
             output=Path(temporary),
         )
         outcome = run(plan, stages)
-        used = Clock.now() - stages.began
+        used = stages.used()
         with Store(outcome.folder) as store:
             texts = {
                 f"{name}/{language}": text
@@ -121,7 +151,8 @@ def _harness(setup: Setup) -> Asked:
             }
         speed = outcome.performance.speed
         usage, start = (speed.usage, speed.starting_seconds) if speed else (Usage(), 0.0)
-    return _asked(used, texts, usage.prompt_tokens, usage.cached_tokens, start)
+    tokens = usage.prompt_tokens, usage.cached_tokens
+    return _asked(used, texts, *tokens, start, stages.closing.wall)
 
 
 def _raw(setup: Setup) -> Asked:
@@ -156,6 +187,8 @@ def _raw(setup: Setup) -> Asked:
         ]
         outputs = engine.llm.generate(asked, sampling, use_tqdm=False)
         used = Clock.now() - began
+        ended = Clock.now()
+    closing_seconds = (Clock.now() - ended).wall
     # The same tokens as text: vLLM's own detokenizer holds back a last character that is cut off.
     texts = {
         name: engine.encoder.decode(output.outputs[0].token_ids, ())
@@ -163,7 +196,7 @@ def _raw(setup: Setup) -> Asked:
     }
     prompt_tokens = sum(len(output.prompt_token_ids) for output in outputs)
     cached = sum(output.num_cached_tokens or 0 for output in outputs)
-    return _asked(used, texts, prompt_tokens, cached, start)
+    return _asked(used, texts, prompt_tokens, cached, start, closing_seconds)
 
 
 def _engine(setup: Setup) -> tuple[Any, dict[str, Any], float]:
@@ -185,12 +218,17 @@ def _engine(setup: Setup) -> tuple[Any, dict[str, Any], float]:
 
 
 def _asked(
-    used: Clock, texts: dict[str, str], prompt_tokens: int, cached_tokens: int, start: float
+    used: Clock,
+    texts: dict[str, str],
+    prompt_tokens: int,
+    cached_tokens: int,
+    start: float,
+    closing: float,
 ) -> Asked:
     from towereval.types import digest
 
     counts = len(texts), used.wall, used.cpu, peak_gb(), start, digest(texts)
-    return Asked(*counts, prompt_tokens, cached_tokens, None)
+    return Asked(*counts, prompt_tokens, cached_tokens, None, closing)
 
 
 def _count_encoded() -> Sequence[int]:

@@ -26,7 +26,7 @@ CHAT_TEMPLATE = (
     "{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
 )
 TILE = 56
-PINPOINTS = [[TILE, 2 * TILE], [2 * TILE, TILE], [2 * TILE, 2 * TILE]]
+PATCH = 14
 
 
 class Tiny:
@@ -58,8 +58,8 @@ class Tiny:
         return Prepared(built, () if folder else ("random weights, built from seed 0",))
 
 
-def build(folder: Path) -> None:
-    """Write configuration, weights (seed 0), tokenizer and processor."""
+def build(folder: Path, tile: int = TILE) -> None:
+    """Write configuration, weights (seed 0), tokenizer and processor; tiles of `tile` pixels."""
     try:
         import torch
         from transformers import GenerationConfig, LlavaNextForConditionalGeneration
@@ -72,17 +72,21 @@ def build(folder: Path) -> None:
     state = torch.random.get_rng_state()
     torch.manual_seed(0)
     try:
-        model = LlavaNextForConditionalGeneration(_config(ends)).float().eval()
+        model = LlavaNextForConditionalGeneration(_config(ends, tile)).float().eval()
         _spread(model)
     finally:
         torch.random.set_rng_state(state)
     model.generation_config = GenerationConfig(do_sample=False, **ends)
     model.save_pretrained(folder)
-    _processor(tokenizer).save_pretrained(folder)
+    _processor(tokenizer, tile).save_pretrained(folder)
     _siglip_names(folder / "model.safetensors")
 
 
-def _config(ends: Mapping[str, int]) -> Any:
+def _pinpoints(tile: int) -> list[list[int]]:
+    return [[tile, 2 * tile], [2 * tile, tile], [2 * tile, 2 * tile]]
+
+
+def _config(ends: Mapping[str, int], tile: int = TILE) -> Any:
     from transformers import Gemma2Config, LlavaNextConfig, SiglipVisionConfig
 
     vision = SiglipVisionConfig(
@@ -90,8 +94,8 @@ def _config(ends: Mapping[str, int]) -> Any:
         intermediate_size=128,
         num_hidden_layers=3,
         num_attention_heads=2,
-        image_size=TILE,
-        patch_size=14,
+        image_size=tile,
+        patch_size=PATCH,
         vision_use_head=False,
     )
     text = Gemma2Config(
@@ -116,8 +120,8 @@ def _config(ends: Mapping[str, int]) -> Any:
         image_token_index=SPECIAL_TOKENS.index("<image>"),
         vision_feature_select_strategy="full",  # SigLIP has no class token to drop
         vision_feature_layer=-2,
-        image_grid_pinpoints=PINPOINTS,
-        image_seq_length=16,
+        image_grid_pinpoints=_pinpoints(tile),
+        image_seq_length=(tile // PATCH) ** 2,
         projector_hidden_act="gelu",
         tie_word_embeddings=True,
     )
@@ -164,20 +168,20 @@ def _tokenizer() -> Any:
     )
 
 
-def _processor(tokenizer: Any) -> Any:
+def _processor(tokenizer: Any, tile: int = TILE) -> Any:
     from transformers import LlavaNextImageProcessor, LlavaNextProcessor
 
     images = LlavaNextImageProcessor(
-        size={"shortest_edge": TILE},
-        crop_size={"height": TILE, "width": TILE},
-        image_grid_pinpoints=PINPOINTS,
+        size={"shortest_edge": tile},
+        crop_size={"height": tile, "width": tile},
+        image_grid_pinpoints=_pinpoints(tile),
         image_mean=[0.5] * 3,
         image_std=[0.5] * 3,
     )
     return LlavaNextProcessor(
         image_processor=images,
         tokenizer=tokenizer,
-        patch_size=14,
+        patch_size=PATCH,
         vision_feature_select_strategy="full",
         image_token="<image>",
         num_additional_image_tokens=0,
