@@ -1,7 +1,7 @@
 """POPE: is there a such-and-such in the image? Objects that are not there are sampled three ways.
 
 https://huggingface.co/datasets/lmms-lab/POPE, split test, 9,000 questions about 500 pictures of
-COCO, from https://github.com/AoiDolphin/POPE (MIT).
+COCO, from https://github.com/RUCAIBox/POPE (MIT).
     {"question_id": "1", "image": ..., "question": "Is there a snowboard in the image?",
      "answer": "yes", "category": "adversarial"}
 Groups are adversarial, popular and random; papers print the mean of their F1, the whole's F1 here

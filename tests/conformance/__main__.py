@@ -14,10 +14,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.conformance import captions, cc_ocr, choices, translations
+from tests.conformance import captions, cc_ocr, choices, suite, translations
 from towereval.errors import DataError, TowerevalError, Unscorable
 
-CHECKS = choices.CHECKS | cc_ocr.CHECKS | translations.CHECKS | captions.CHECKS
+CHECKS = choices.CHECKS | cc_ocr.CHECKS | translations.CHECKS | captions.CHECKS | suite.CHECKS
 
 
 def main(files: Sequence[str]) -> int:

@@ -1,6 +1,6 @@
 """Yes or no: what an answer says in ten languages, and the measures that POPE draws from it.
 
-The rules of POPE (https://github.com/AoiDolphin/POPE, evaluate.py) and MME (its calculation.py, as
+The rules of POPE (https://github.com/RUCAIBox/POPE, evaluate.py) and MME (its calculation.py, as
 lmms-eval has it) read English only, and POPE's takes whatever is no "no" for a yes. `words` reads
 the first word by the table below, in the language asked or in English; another one is neither: a
 wrong answer, and no yes.
