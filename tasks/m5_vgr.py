@@ -5,9 +5,10 @@ statements a language about pictures of Dollar Street (CC BY-SA 4.0).
     {"hypothesis": "...", "label": true, "left_img": ..., "right_img": ..., ...}
 `centurio` is that paper's prompt (arXiv 2501.05122, figure 2, with the quotation marks of its code
 for MaRVL) and rule; 512 tokens are what its baselines were given. It puts the pictures between
-"images" and the comma; here, as in every prompt, they come first. Not verified: the columns of the
-data set (these are MaRVL's, by the same author; what the benchmark's code reads has `hypothesis`
-and a label) and that each language is a split of its own.
+"images" and the comma; here, as in every prompt, they come first. A model that reads one picture
+fails on each. Not verified: the columns of the data set (these are MaRVL's, by the same author;
+what the benchmark's code reads has `hypothesis` and a label) and that each language is a split of
+its own.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ folder, the data set above has translations under that name (not verified which)
      "right_img": ..., ...}
 `centurio` is that paper's prompt as its code writes it (8f6ed69e, configs/dataspec/marvl.yaml) and
 rule; 512 tokens are what its baselines were given. It puts the pictures between "images" and the
-comma; here, as in every prompt, they come first.
+comma; here, as in every prompt, they come first. A model that reads one picture fails on each.
 """
 
 from __future__ import annotations

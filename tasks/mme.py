@@ -8,8 +8,9 @@ research only).
 A sample is a picture with both its questions, which share `question_id`. `official` asks the
 question as it stands and reads the answer as the benchmark's script does. `lrm` is in LRM-LLaVA's
 ten languages: the translations are not public, `towereval data translate-benchmark` makes such, one
-split a language, whose answers stay English; how that paper reads other languages' yes is not
-known: the first word by a table (towereval/metrics/yes_no.py).
+split a language, whose answers stay English (a picture of which one question could not be
+translated is left out); how that paper reads other languages' yes is not known: here by the first
+word and a table (towereval/metrics/yes_no.py).
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class Mme:
                     waiting[one.id] = one
                     continue
                 yield _joined(waiting.pop(one.id), one)
-            if waiting:
+            if waiting and self.variant == "official":
                 raise DataError(f"{split}: {next(iter(waiting))} has not two questions")
 
     def requests(self, sample: Sample) -> Iterator[Request]:

@@ -84,6 +84,12 @@ def test_the_translated_sets_have_a_split_a_language(local: Local) -> None:
     }
 
 
+def test_half_a_pair_of_translations_is_left_out(local: Local) -> None:
+    rows = [row(1, "Yes"), row(2, "Yes"), row(2, "No")]
+    samples = TRANSLATED.samples(local({"de.jsonl": rows}), ["de"])
+    assert [sample.id for sample in samples] == ["existence/2.png"]
+
+
 @pytest.mark.parametrize(
     ("rows", "told"),
     [
