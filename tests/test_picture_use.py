@@ -10,15 +10,18 @@ from pathlib import Path
 import pytest
 from PIL import Image as pil
 
+from tests.finished_run import finished
 from tests.test_cli import error_line, towereval
 from tests.test_replay import Answer, record, replayed
 from towereval import plugins
+from towereval.bridges import eval_results, every_eval_ever
 from towereval.data.folder import FolderSource
 from towereval.errors import UnknownName, Unscorable, UsageError
 from towereval.leaderboard.build import build
 from towereval.metrics.picture_use import NO_PAIR, NO_WRONG, LikelihoodGain, order
 from towereval.picture_use import PictureUse, media_of, showing
 from towereval.plan import SAMPLES
+from towereval.results import read_run
 from towereval.run import Outcome, rescore, run
 from towereval.types import Image, Message, Request, Response, Result, Sample, Text
 
@@ -226,9 +229,14 @@ def test_a_failed_request_is_no_gain(tmp_path: Path) -> None:
 # --- what it refuses, and where it stays out ---
 
 
-def test_letters_are_refused_by_name() -> None:
-    with pytest.raises(UsageError, match=r"alm_bench@towervision\+picture-use .* option's letter"):
-        samples("alm_bench+picture-use", ["de"])
+@pytest.mark.parametrize("name", ["alm_bench", "m5_vlod"])
+def test_letters_are_refused_by_name(name: str) -> None:
+    task = plugins.load_task(f"{name}+picture-use")
+    with pytest.raises(UsageError, match=rf"{name}@\w+\+picture-use .* option's letter"):
+        next(task.samples(FolderSource(SAMPLES / name), task.languages))
+
+
+def test_a_diagnosis_that_is_none_is_named() -> None:
     with pytest.raises(UnknownName, match="did you mean picture-use"):
         plugins.load_task("multi30k+picture-us")
 
@@ -277,3 +285,16 @@ def test_the_command_shows_a_row_a_language(tmp_path: Path) -> None:
     assert "\n0 asked, " in second.stdout
     refused = towereval("diagnose", "picture-use", *words[:2], "--tasks", ",", cwd=tmp_path)
     assert "--tasks names no task" in error_line(refused, 2)
+
+
+def test_a_diagnosis_is_exported_with_no_bounds_and_not_as_a_score(tmp_path: Path) -> None:
+    ours = {"task": "multi30k", "variant": "towervision+picture-use", "language": "de"}
+    rows = [{**ours, "metric": name, "value": 0.5} for name in ("cxmi", "right_minus_wrong")]
+    done = read_run(finished(tmp_path, "org/m", "r1", *rows))
+    with pytest.raises(UsageError, match="no row has a value"):
+        eval_results.write_files(done, tmp_path / "out", {})
+    stated = every_eval_ever.Statement("the authors", "other")
+    content = every_eval_ever.record(done, stated)
+    (first, _) = content["evaluation_results"]
+    assert first["score_details"]["score"] == 0.5
+    assert "max_score" not in first["metric_config"]

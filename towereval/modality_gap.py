@@ -150,7 +150,7 @@ def draw(image_ND: Floats, text_ND: Floats, title: str, found: Gap, seed: int) -
     from towereval.figure_files import fit
 
     place_P2 = _placed(np.concatenate([_normalised(image_ND), _normalised(text_ND)]), seed)
-    figure = Figure(figsize=(6.4, 6.0), layout="constrained")
+    figure = Figure(figsize=(4.8, 4.7), layout="constrained")
     axes = figure.subplots()
     margin = 0.2 * float(np.ptp(place_P2, axis=0).max())
     low_2, high_2 = place_P2.min(0) - margin, place_P2.max(0) + margin
@@ -164,12 +164,12 @@ def draw(image_ND: Floats, text_ND: Floats, title: str, found: Gap, seed: int) -
         dots = axes.scatter(place_N2[:, 0], place_N2[:, 1], s=9, color=colour, linewidths=0)
         dots.set_gid(name)
     axes.set(xticks=[], yticks=[], aspect="equal")
-    axes.set_title(fit(title), fontsize=10, loc="left")
+    axes.set_title(fit(title, 52), fontsize=9, loc="left")
     axes.set_xlabel(
         f"centroids {found.centroid_distance:.2f} apart, neighbours mixed"
         f" {found.neighbour_mixing:.2f} (alike {found.mixing_by_chance:.2f}), probe"
         f" {found.probe_accuracy:.2f} (alike 0.50)",
-        fontsize=8.5,
+        fontsize=7,
     )
     marks = [Line2D([], [], marker="o", ls="", color=colour, ms=5) for colour in (RED, BLUE)]
     axes.legend(marks, ["pictures", "texts"], frameon=False, fontsize=8, loc="best")

@@ -37,6 +37,7 @@ from towereval.types import (
 )
 
 NAME = "picture-use"
+LETTER = "its reference is an option's letter, not a text"
 Shown: TypeAlias = tuple[Image | Video, ...]
 Content: TypeAlias = tuple[str, tuple[str, ...]]  # a language, and the hashes of what is shown
 GAINS: tuple[Metric, ...] = (
@@ -91,7 +92,9 @@ class PictureUse:
         pictures = _Pictures()
         reasons: set[str] = set()
         for sample in self.task.samples(source, languages):
-            reasons.add(pictures.add(sample, self._candidates(sample)))
+            reason = pictures.add(sample, self._candidates(sample))
+            # Letters of pictures are no sample's choices: only a whole task of such is told.
+            reasons.add(reason or ("" if len(sample.references[0].strip()) > 1 else LETTER))
         if reasons and "" not in reasons:
             why = "; ".join(sorted(reasons))
             raise UsageError(f"{self.name}@{self.variant} has no sample to ask about: {why}")
@@ -207,7 +210,7 @@ def unasked(sample: Sample) -> str:
         return "it has no reference"
     reference = sample.references[0]
     if sample.choices and reference not in sample.choices and len(reference.strip(" ().:")) <= 1:
-        return "its reference is an option's letter, not a text"
+        return LETTER
     if not (own := media_of(sample.prompt)):
         return "it shows no picture"
     if not all(part.sha256 for part in own):

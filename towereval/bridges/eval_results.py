@@ -62,7 +62,8 @@ def _whole(run: Run) -> list[Result]:
         raise UsageError(
             f"{run.folder}: cut to {limit} samples a language, not a benchmark's score"
         )
-    for row in run.rows:
+    scores = [row for row in run.rows if not row.diagnosis]
+    for row in scores:
         if row.split != "full":
             raise UsageError(f"{run.folder}: {row.task} is on the bundled samples, not on its data")
         if row.value is not None and row.n_failed:
@@ -70,7 +71,7 @@ def _whole(run: Run) -> list[Result]:
                 f"{run.folder}: {row.n_failed} samples of {row.task} failed ({row.metric},"
                 f" {row.language}), not a benchmark's score; the same run again asks them"
             )
-    rows = [row for row in run.rows if row.value is not None]
+    rows = [row for row in scores if row.value is not None]
     if not rows:
         raise UsageError(f"{run.folder}: no row has a value, so there is nothing to export")
     return rows

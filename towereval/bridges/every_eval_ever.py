@@ -20,6 +20,7 @@ from towereval import plugins
 from towereval.bridges.hub_ids import is_hub_id
 from towereval.data.media import write_atomically
 from towereval.errors import StoreError, UsageError
+from towereval.influence import Unbounded
 from towereval.results import Run
 from towereval.store import storable
 from towereval.types import Result
@@ -195,10 +196,11 @@ def _metric(row: Result) -> dict[str, Any]:
 def _bound(row: Result) -> float | None:
     """The metric's best value, None where no task here has it or the row is out of its range."""
     try:
-        scale = plugins.load_metric(f"{row.task}@{row.variant}", row.metric).scale
+        metric = plugins.load_metric(f"{row.task}@{row.variant}", row.metric)
     except UsageError:
         return None
-    return float(scale) if row.value is not None and 0 <= row.value <= scale else None
+    outside = row.value is None or not 0 <= row.value <= metric.scale
+    return None if outside or isinstance(metric, Unbounded) else float(metric.scale)
 
 
 def _score(row: Result) -> dict[str, Any]:

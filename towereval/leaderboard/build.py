@@ -65,7 +65,7 @@ def build(results: Path) -> Board:
 
 def scores(run: Run) -> Run:
     """The run without its diagnoses, such as picture use, which are no benchmarks' scores."""
-    return replace(run, rows=tuple(row for row in run.rows if "+" not in row.variant))
+    return replace(run, rows=tuple(row for row in run.rows if not row.diagnosis))
 
 
 def fold(runs: list[Run], notices: list[str]) -> Board:
