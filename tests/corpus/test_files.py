@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from tests.corpus.corpora import records, row, write
 from towereval.corpus.files import read, read_all, writing
 from towereval.corpus.records import Clip, Picture, Record, Slot, Translation, Turn
 from towereval.errors import DataError, UsageError
-from towereval.types import Text
+from towereval.types import Text, digest
 
 WHOLE = Record(
     id="ü-1",
@@ -131,3 +132,29 @@ def test_other_words_keep_the_places_of_pictures() -> None:
     said = WHOLE.with_texts(["A", "B", "C"])
     assert said.texts == ("A", "B", "C")
     assert said.messages[1].parts == (Slot.IMAGE, Text("B"), Slot.IMAGE)
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
+def test_a_full_disk_is_told_and_leaves_the_earlier_file(tmp_path: Path, suffix: str) -> None:
+    import resource
+
+    file = tmp_path / f"corpus{suffix}"
+    with writing(file) as writer:
+        writer.add(TEXT)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # Nothing may be longer than that; Python turns the signal into an error.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(DataError, match="cannot be written"), writing(file) as writer:
+            for number in range(3000):
+                writer.add(replace(WHOLE, id=digest(number) * 4))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert records(file) == [TEXT]
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_what_fails_while_a_file_is_written_stays_what_it_is(tmp_path: Path) -> None:
+    with pytest.raises(ConnectionError), writing(tmp_path / "a.jsonl"):
+        raise ConnectionError
+    assert list(tmp_path.iterdir()) == []

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from towereval.corpus.records import Record
 from towereval.corpus.rows import parse, row_of
@@ -79,10 +79,41 @@ def _parquet_rows(file: Path) -> Iterator[tuple[int, Any]]:
         raise DataError(f"{file}: not a readable parquet file: {error}") from error
 
 
-class Writer(Protocol):
-    def add(self, record: Record) -> None: ...
+class Writer:
+    """Writes records to a file in the making; made by `writing`."""
 
-    def close(self) -> None: ...
+    def __init__(self, file: Path, temporary: Path) -> None:
+        self._file = file
+        self._temporary = temporary
+        with self._told():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            form = _Lines if file.suffix == ".jsonl" else _Table
+            self._rows: _Lines | _Table = form(temporary)
+
+    def add(self, record: Record) -> None:
+        """Raises `DataError` where the disk is full."""
+        with self._told():
+            self._rows.add(record)
+
+    def finish(self) -> None:
+        with self._told():
+            self._rows.close()
+            self._temporary.replace(self._file)
+
+    def give_up(self) -> None:
+        with suppress(OSError, ValueError):  # the second is pyarrow's, of what failed before
+            self._rows.close()
+        with suppress(OSError):
+            self._temporary.unlink()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            with suppress(OSError):
+                self._temporary.unlink()
+            raise DataError(f"{self._file}: cannot be written: {error}") from error
 
 
 @contextmanager
@@ -92,20 +123,13 @@ def writing(file: Path) -> Iterator[Writer]:
     Raises `UsageError` for another suffix and `DataError` where it cannot be written.
     """
     check_suffix(file)
-    temporary = file.with_name(f".{file.stem}.{os.getpid()}{file.suffix}")
+    writer = Writer(file, file.with_name(f".{file.stem}.{os.getpid()}{file.suffix}"))
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        writer: Writer = (_Lines if file.suffix == ".jsonl" else _Table)(temporary)
-        try:
-            yield writer
-        finally:
-            writer.close()
-        temporary.replace(file)
-    except OSError as error:
-        raise DataError(f"{file}: cannot be written: {error}") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
+        yield writer
+    except BaseException:
+        writer.give_up()
+        raise
+    writer.finish()
 
 
 class _Lines:
