@@ -15,43 +15,24 @@ import atexit
 import functools
 import hashlib
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from towereval.bridges.lmms_languages import languages_of
 from towereval.bridges.lmms_scores import Aggregated, Kind
 from towereval.data.folder import FolderSource
+from towereval.data.hub import HubSource
 from towereval.data.media import cache_folder, video_file, write_atomically
 from towereval.environments import LMMS_EVAL, JsonProcess, ProcessDied, python_of
 from towereval.errors import DataError, EngineError, UsageError
-from towereval.results import LANGUAGE_CODE
 from towereval.types import Decoding, Image, Message, Metric, Request, Sample, Source, Text, digest
 
 SCHEME = "lmms"
 NOT_INSTALLED = "lmms-eval is not installed; run: towereval setup lmms-eval"
 WORKER = Path(__file__).with_name("lmms_worker.py")
 PAGE = 32
-# What is known of the languages of their own tasks, as `metadata: towereval:` of a YAML says it.
-THEIR_LANGUAGES: Mapping[str, Mapping[str, Any]] = {
-    **{name: {"language": "en"} for name in ("mme", "mmmu_val", "ocrbench", "pope", "textvqa_val")},
-    "cc_ocr_multi_lan_ocr": {
-        "language_column": "split",
-        "languages": {
-            "Arabic": "ar",
-            "French": "fr",
-            "German": "de",
-            "Italian": "it",
-            "Japanese": "ja",
-            "Korean": "ko",
-            "Portuguese": "pt",
-            "Russian": "ru",
-            "Spanish": "es",
-            "Vietnamese": "vi",
-        },
-    },
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +94,7 @@ class LmmsTask:
         return tuple(found)
 
     def samples(self, source: Source, languages: Sequence[str]) -> Iterator[Sample]:
-        data = str(source.folder.resolve()) if isinstance(source, FolderSource) else ""
+        data = _folder(source)
         media, first, count = str(cache_folder() / "media"), 0, 1
         while first < count:
             page = self.about.ask("documents", data=data, media=media, first=first, count=PAGE)
@@ -200,7 +181,7 @@ def digest_of(files: Sequence[str]) -> str:
 
 def _about(name: str, include: Sequence[str]) -> About:
     told = ask("describe", task=name, include=list(include))
-    column, codes = _languages(name, told["towereval"])
+    column, codes = languages_of(name, told["towereval"])
     files = tuple(told["files"])
     return About(
         name,
@@ -216,18 +197,12 @@ def _about(name: str, include: Sequence[str]) -> About:
     )
 
 
-def _languages(name: str, told: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
-    """The column that names a document's language, "" for none, and what its values mean."""
-    told = told or THEIR_LANGUAGES.get(name, {"language": "und"})
-    column = str(told.get("language_column", ""))
-    codes = {str(k): str(v) for k, v in told.get("languages", {}).items()}
-    codes = codes if column else {"": str(told.get("language", ""))}
-    for code in codes.values():
-        if not re.fullmatch(LANGUAGE_CODE, code) or code == "*":
-            raise UsageError(f"{SCHEME}:{name}: metadata.towereval: {code!r} is no language code")
-    if not codes:
-        raise UsageError(f"{SCHEME}:{name}: metadata.towereval names a column but no languages")
-    return column, codes
+def _folder(source: Source) -> str:
+    """The folder that stands in for the hub's data set, "" for the hub: the worker reads either."""
+    inner = getattr(source, "source", source)  # a run wraps it, to know which row it is at
+    if not isinstance(inner, FolderSource | HubSource):
+        raise DataError(f"a {type(inner).__name__} is not where lmms-eval can read from")
+    return str(inner.folder.resolve()) if isinstance(inner, FolderSource) else ""
 
 
 def _sample(
