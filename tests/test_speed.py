@@ -68,9 +68,9 @@ def test_answers_that_flip_are_counted(tmp_path: Path) -> None:
     # Every caption, no log-probability: 24 texts were asked for.
     assert (repetition.asked, repetition.flipped, repetition.failed) == (24, 0, 0)
     with sqlite3.connect(recorded / "run.sqlite") as database:
-        texts = "SELECT key FROM responses WHERE logprob IS NULL ORDER BY key LIMIT "
-        database.execute(f"UPDATE responses SET text = 'flip' WHERE key IN ({texts} 3)")
-        lost = f"WHERE key IN ({texts} 2 OFFSET 10)"
+        texts = "SELECT question FROM responses WHERE logprob IS NULL ORDER BY 1 LIMIT "
+        database.execute(f"UPDATE responses SET text = 'flip' WHERE question IN ({texts} 3)")
+        lost = f"WHERE question IN ({texts} 2 OFFSET 10)"
         database.execute(f"UPDATE responses SET error = 'lost', text = '' {lost}")
     outcome = run(plan)
     repetition = outcome.performance.determinism

@@ -733,12 +733,3 @@ def test_the_key_is_the_same_in_every_process(tmp_path: Path) -> None:
             env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},
         )
         assert done.stdout.strip() == REQUEST.key
-
-
-def test_another_versions_tables_are_refused_with_the_way_out(tmp_path: Path) -> None:
-    with Store(tmp_path / "run"):
-        pass
-    with sqlite3.connect(tmp_path / "run" / "run.sqlite") as database:
-        database.execute("PRAGMA user_version = 99")
-    with pytest.raises(StoreError, match="made by another towereval; start anew with --fresh"):
-        Store(tmp_path / "run")

@@ -115,8 +115,8 @@ def test_failed_requests_that_cannot_be_asked_again_cost_no_results(
 ) -> None:
     recorded = record(tmp_path / "recorded", ["multi30k"])
     with sqlite3.connect(recorded / "run.sqlite") as database:
-        some = "SELECT key FROM responses ORDER BY key LIMIT 2"
-        database.execute(f"UPDATE responses SET error = 'lost' WHERE key IN ({some})")
+        some = "SELECT question FROM responses LIMIT 2"
+        database.execute(f"UPDATE responses SET error = 'lost' WHERE question IN ({some})")
     plan = replayed(recorded, tmp_path / "results", ["multi30k"])
     folder = run(plan).folder
     before = read_run(folder).rows

@@ -14,14 +14,16 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from towereval import engines, languages, lock, plugins
+from towereval import engines, languages, lock, plugins, unchanged
 from towereval.answer_languages import spoken
+from towereval.data.columns import Placed, checked
 from towereval.determinism import ask_again
 from towereval.errors import DataError, StoreError, TowerevalError, UnknownName, UsageError
 from towereval.export import write_samples
 from towereval.grading import Scoring, appoint
 from towereval.plan import Plan, Settled, now, origin, settle
 from towereval.progress import Listener, Silence
+from towereval.results import read_run
 from towereval.scoring import score
 from towereval.speed import Performance, Speed, Stopwatch, read_performance
 from towereval.store import Store, read_manifest
@@ -51,6 +53,9 @@ def run(plan: Plan, listener: Listener | None = None) -> Outcome:
         plan = replace(plan, like=plan.like or _last_start(folder))
         lock.check_respondent(plan.like, settled.manifest)
     with Store(folder) as store:
+        stamp = unchanged.stamp(settled)
+        if stamp and not _is_special(plan) and unchanged.is_published(store, stamp):
+            return _as_published(store)
         as_before = _begin(store, plan, settled, listener)
         before = read_performance(folder)
         scoring = Scoring(judge=plan.judge, checkpoints=plan.checkpoints)
@@ -72,8 +77,21 @@ def run(plan: Plan, listener: Listener | None = None) -> Outcome:
             results, performance = publish(
                 store, tasks, subject.clean, listener, scoring, performance
             )
+            unchanged.note(store, stamp)
         failures, lost = tuple(store.failures()), tuple(store.lost_samples())
         return Outcome(folder, results, count, failures, lost, performance)
+
+
+def _is_special(plan: Plan) -> bool:
+    """Whether more is asked for than the results."""
+    return plan.locked or plan.predict_only or plan.verify_determinism > 0
+
+
+def _as_published(store: Store) -> Outcome:
+    """What the same command gave before."""
+    rows, performance = read_run(store.folder).rows, read_performance(store.folder)
+    failures, lost = tuple(store.failures()), tuple(store.lost_samples())
+    return Outcome(store.folder, rows, 0, failures, lost, performance)
 
 
 def _begin(store: Store, plan: Plan, settled: Settled, listener: Listener) -> bool:
@@ -251,15 +269,18 @@ def samples_of(task: Task, source: Source, plan: Plan) -> Iterator[Sample]:
     named = set(languages.expand(plan.languages))
     wanted = [code for code in task.languages if code in named]
     counts: dict[str, int] = {}
+    placed = Placed(source)
     try:
-        for sample in task.samples(source, wanted or task.languages):
+        for sample in map(checked, task.samples(placed, wanted or task.languages)):
             counts[sample.language] = counts.get(sample.language, 0) + 1
             if plan.limit is None or counts[sample.language] <= plan.limit:
                 yield sample
     except KeyError as error:
-        raise DataError(f"{task.name}: the data has no column or value {error}") from error
+        where = ": ".join(filter(None, (task.name, placed.place)))
+        raise DataError(f"{where}: the data has no column or value {error}") from error
     except DataError as error:
-        raise DataError(f"{task.name}: {error}") from error
+        where = ": ".join(filter(None, (task.name, placed.place)))
+        raise DataError(f"{where}: {error}") from error
 
 
 def _last_start(folder: Path) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from towereval.data.media import write_atomically
-from towereval.database import Transaction, connect, connect_reading, share_lock, take_lock
+from towereval.database import Transaction, connect, connect_reading, is_key, share_lock, take_lock
 from towereval.errors import StoreError
 from towereval.records import dump, load_request, load_sample
 from towereval.types import Request, Response, Sample, Score
@@ -31,7 +31,11 @@ from towereval.types import Request, Response, Sample, Score
 SCHEMA = 1
 PAGE = 500
 # A request without an answer; an error is not an answer.
-_OPEN = "NOT EXISTS (SELECT 1 FROM responses AS r WHERE r.key = requests.key AND r.error = '')"
+_OPEN = (
+    "NOT EXISTS (SELECT 1 FROM responses AS r WHERE r.question = requests.question"
+    " AND r.error = '')"
+)
+_ANSWERS = "FROM questions JOIN responses ON question = ordinal"
 
 
 class Store:
@@ -44,6 +48,8 @@ class Store:
 
     def __init__(self, folder: Path, *, reading: bool = False) -> None:
         self.folder = folder
+        # The numbers of what was handed out: answers need not be looked for among all questions.
+        self._asked: dict[str, int] = {}
         self._lock: int | None = None
         try:
             if reading:
@@ -100,7 +106,7 @@ class Store:
     def replace_samples(self, rows: Iterable[tuple[str, Sample, Sequence[Request]]]) -> None:
         """Samples and requests as the tasks give them now; answers stay, found by their key."""
         with self._transaction():
-            for table in ("scores", "requests", "media", "samples"):
+            for table in ("published", "scores", "requests", "media", "samples"):
                 self._db.execute(f"DELETE FROM {table}")
             for task, sample, requests in rows:
                 self._add(task, sample, requests)
@@ -123,10 +129,19 @@ class Store:
             sha256 = " ".join(part.sha256 for part in request.media)
             self._db.execute("INSERT OR IGNORE INTO media (sha256) VALUES (?)", (sha256,))
             self._db.execute(
-                "INSERT INTO requests (sample, key, media, body)"
+                "INSERT INTO requests (sample, question, media, body)"
                 " SELECT ?, ?, ordinal, ? FROM media WHERE sha256 = ?",
-                (position, request.key, dump(request), sha256),
+                (position, self._question(request.key), dump(request), sha256),
             )
+
+    def _question(self, key: str) -> int:
+        """The number of the question with this key; a new one where it is new."""
+        query = f"SELECT ordinal FROM questions WHERE {is_key('?1')}"
+        if row := self._db.execute(query, (key,)).fetchone():
+            return int(row[0])
+        new = self._db.execute("INSERT INTO questions (key) VALUES (?)", (key,)).lastrowid
+        assert new is not None
+        return new
 
     def tasks(self) -> list[str]:
         return [
@@ -142,28 +157,37 @@ class Store:
         A key that several samples share comes once.
         """
         query = (
-            "SELECT media, position, body FROM requests"
-            f" WHERE (media, position) > (?, ?) AND {_OPEN} AND NOT EXISTS (SELECT 1 FROM requests"
-            " AS twin WHERE twin.key = requests.key AND twin.position < requests.position)"
+            "SELECT media, position, question, body,"
+            " (SELECT key FROM questions WHERE ordinal = question) FROM requests"
+            f" WHERE {{}} AND {_OPEN} AND NOT EXISTS (SELECT 1 FROM requests"
+            " AS twin WHERE twin.question = requests.question"
+            " AND twin.position < requests.position)"
             " ORDER BY media, position LIMIT ?"
         )
-        last = (0, 0)
-        while page := self._db.execute(query, (*last, PAGE)).fetchall():
-            for *_, body in page:
+        # Not as (media, position) > (?, ?): that begins at the picture's first request each time.
+        same, later = query.format("media = ? AND position > ?"), query.format("media > ?")
+        media, position = 0, 0
+        while True:
+            page = self._db.execute(same, (media, position, PAGE)).fetchall()
+            page += self._db.execute(later, (media, PAGE - len(page))).fetchall()
+            if not page:
+                return
+            for *_, question, body, key in page:
+                self._asked[key] = question
                 yield load_request(body)
-            last = page[-1][:2]
+            media, position, *_ = page[-1]
 
     def asked(self) -> Iterator[Request]:
         """All requests, answered or not, each key once."""
-        query = "SELECT body FROM requests GROUP BY key ORDER BY MIN(position)"
+        query = "SELECT body FROM requests GROUP BY question ORDER BY MIN(position)"
         return (load_request(body) for (body,) in self._db.execute(query))
 
     def is_answered(self, key: str) -> bool:
-        query = "SELECT 1 FROM responses WHERE key = ? AND error = ''"
+        query = f"SELECT 1 {_ANSWERS} WHERE {is_key('?1')} AND error = ''"
         return self._db.execute(query, (key,)).fetchone() is not None
 
     def count_unanswered(self) -> int:
-        query = f"SELECT COUNT(DISTINCT key) FROM requests WHERE {_OPEN}"
+        query = f"SELECT COUNT(DISTINCT question) FROM requests WHERE {_OPEN}"
         return int(self._db.execute(query).fetchone()[0])
 
     # --- responses ---
@@ -190,17 +214,14 @@ class Store:
 
     def _commit(self, batch: Sequence[Response]) -> None:
         with self._transaction():
+            self._db.execute("DELETE FROM published")
             self._db.executemany(
-                "INSERT OR REPLACE INTO responses (key, text, logprob, token_count, error, seconds)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO responses"
+                " (question, text, logprob, token_count, error, seconds) VALUES (?, ?, ?, ?, ?, ?)",
                 [
                     (
-                        r.key,
-                        storable(r.text),
-                        r.logprob,
-                        r.token_count,
-                        storable(r.error),
-                        r.seconds,
+                        *(self._asked.pop(r.key, None) or self._question(r.key), storable(r.text)),
+                        *(r.logprob, r.token_count, storable(r.error), r.seconds),
                     )
                     for r in batch
                 ],
@@ -208,20 +229,21 @@ class Store:
 
     def response(self, key: str) -> Response | None:
         columns = "key, text, logprob, token_count, error, seconds"
-        row = self._db.execute(f"SELECT {columns} FROM responses WHERE key = ?", (key,)).fetchone()
+        row = self._db.execute(
+            f"SELECT {columns} {_ANSWERS} WHERE {is_key('?1')}", (key,)
+        ).fetchone()
         return Response(*row) if row else None
 
     def answered_requests(self, count: int, rng: Random) -> Iterator[tuple[Request, str]]:
         """At most `count` requests whose answer is a text, drawn at random, with their answers."""
         query = (
-            "SELECT MIN(requests.position) FROM requests JOIN responses r ON r.key = requests.key"
-            " WHERE r.error = '' AND r.logprob IS NULL GROUP BY requests.key ORDER BY 1"
+            "SELECT MIN(position) FROM requests JOIN responses USING (question)"
+            " WHERE error = '' AND logprob IS NULL GROUP BY question ORDER BY 1"
         )
         positions = [row[0] for row in self._db.execute(query)]
         for position in rng.sample(positions, min(count, len(positions))):
             query = (
-                "SELECT body, text FROM requests JOIN responses r ON r.key = requests.key"
-                " WHERE requests.position = ?"
+                "SELECT body, text FROM requests JOIN responses USING (question) WHERE position = ?"
             )
             body, text = self._db.execute(query, (position,)).fetchone()
             yield load_request(body), text
@@ -259,13 +281,15 @@ class Store:
 
     def _replies(self, first: int, last: int) -> dict[int, list[Response | None]]:
         query = (
-            "SELECT sample, r.key, text, logprob, token_count, error, seconds FROM requests"
-            " LEFT JOIN responses r ON r.key = requests.key WHERE sample BETWEEN ? AND ?"
+            "SELECT sample, key, text, logprob, token_count, error, seconds FROM requests"
+            " LEFT JOIN responses USING (question) LEFT JOIN questions ON ordinal = question"
+            " WHERE sample BETWEEN ? AND ?"
             " ORDER BY sample, requests.position"
         )
         found: dict[int, list[Response | None]] = {}
-        for sample, key, *rest in self._db.execute(query, (first, last)):
-            found.setdefault(sample, []).append(Response(key, *rest) if key else None)
+        for sample, key, text, *rest in self._db.execute(query, (first, last)):
+            answer = Response(key, text, *rest) if text is not None else None
+            found.setdefault(sample, []).append(answer)
         return found
 
     def replace_scores(
@@ -273,6 +297,7 @@ class Store:
     ) -> None:
         """All scores, or those of the metrics that are named: the others' stay."""
         with self._transaction():
+            self._db.execute("DELETE FROM published")
             for metric in metrics:
                 self._db.execute("DELETE FROM scores WHERE metric = ?", (metric,))
             if not metrics:
@@ -328,7 +353,7 @@ class Store:
         query = (
             "SELECT language, id, r.text, r.logprob FROM samples"
             " JOIN requests ON requests.sample = samples.position"
-            " JOIN responses AS r ON r.key = requests.key"
+            " JOIN responses AS r USING (question)"
             " WHERE task = ? AND r.error = '' ORDER BY requests.position"
         )
         yield from self._db.execute(query, (task,))
@@ -381,9 +406,9 @@ class Store:
         """
         query = (
             "SELECT error, COUNT(*) AS n FROM responses WHERE error != ''"
-            " AND key IN (SELECT key FROM requests) GROUP BY error"
-            " UNION ALL SELECT 'not asked yet', COUNT(DISTINCT key) AS n FROM requests"
-            " WHERE key NOT IN (SELECT key FROM responses) HAVING n > 0"
+            " AND question IN (SELECT question FROM requests) GROUP BY error"
+            " UNION ALL SELECT 'not asked yet', COUNT(DISTINCT question) AS n FROM requests"
+            " WHERE question NOT IN (SELECT question FROM responses) HAVING n > 0"
             " UNION ALL SELECT unscored, COUNT(DISTINCT sample) AS n FROM scores WHERE failed"
             f" AND NOT EXISTS (SELECT 1 FROM requests WHERE sample = scores.sample AND {_OPEN})"
             " GROUP BY unscored ORDER BY n DESC, 1 LIMIT ?"
@@ -402,9 +427,20 @@ class Store:
         for file in (self.folder / "samples").glob("*.parquet"):
             file.unlink()
 
+    def note_published(self, stamp: str, files: str) -> None:
+        """What the written results follow from and are, until samples, answers or scores change."""
+        with self._transaction():
+            self._db.execute("DELETE FROM published")
+            self._db.execute("INSERT INTO published VALUES (?, ?)", (stamp, files))
+
+    def published(self) -> tuple[str, str]:
+        """As it was noted; empty where something has changed since."""
+        row = self._db.execute("SELECT stamp, files FROM published").fetchone()
+        return tuple(row) if row else ("", "")
+
     def count_unasked(self) -> int:
-        query = "SELECT COUNT(DISTINCT key) FROM requests WHERE key NOT IN"
-        return int(self._db.execute(f"{query} (SELECT key FROM responses)").fetchone()[0])
+        query = "SELECT COUNT(DISTINCT question) FROM requests WHERE question NOT IN"
+        return int(self._db.execute(f"{query} (SELECT question FROM responses)").fetchone()[0])
 
     def _write_json(self, name: str, content: dict[str, Any]) -> None:
         text = json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from towereval.errors import DataError
+from towereval.types import Dataset, Image, Sample, Source, Video
 
 
 def text(row: Mapping[str, Any], column: str) -> str:
@@ -22,6 +24,39 @@ def texts(row: Mapping[str, Any], column: str) -> tuple[str, ...]:
     if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
         raise DataError(f"column {column}: wanted a list of texts, found {_shown(value)}")
     return tuple(value)
+
+
+@dataclass(slots=True)
+class Placed:
+    """A `Source` that can tell which row it gave last: "row 3 of test, counted from 0"."""
+
+    source: Source
+    place: str = ""
+
+    def rows(self, dataset: Dataset) -> Iterator[tuple[int, Mapping[str, Any]]]:
+        name = f"{dataset.config}/{dataset.split}" if dataset.config else dataset.split
+        for index, row in self.source.rows(dataset):
+            self.place = f"row {index} of {name}, counted from 0"
+            yield index, row
+            self.place = ""  # what comes now is a fault in reading the next one
+
+    def image(self, value: object) -> Image:
+        return self.source.image(value)
+
+    def video(self, value: object) -> Video:
+        return self.source.video(value)
+
+
+def checked(sample: Sample) -> Sample:
+    """The sample, whose texts are texts whatever columns a task took them from.
+
+    Raises `DataError`.
+    """
+    one = (sample.id, sample.language, sample.group, sample.cluster)
+    for value in (*one, *sample.references, *sample.choices, *sample.meta.values()):
+        if not isinstance(value, str):
+            raise DataError(f"sample {sample.id!r:.40}: wanted a text, found {_shown(value)}")
+    return sample
 
 
 def truth(row: Mapping[str, Any], column: str) -> bool:

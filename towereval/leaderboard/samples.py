@@ -112,7 +112,7 @@ def _sample(
         return None
     position, sample = row[0], load_sample(row[1])
     answers = db.execute(
-        "SELECT text, logprob, error FROM requests LEFT JOIN responses USING (key)"
+        "SELECT text, logprob, error FROM requests LEFT JOIN responses USING (question)"
         " WHERE sample = ? ORDER BY requests.position",
         (position,),
     )
