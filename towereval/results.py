@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,8 @@ LANGUAGE_CODE = r"\*|[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*"
 _TEXTS = ("task", "variant", "split", "language", "metric", "signature", "run_id")
 _OTHER_TEXTS = ("group", "note", "data")
 _COUNTS = ("task_version", "n", "n_failed", "n_unscored")
+_MOST = 2**53  # what arrays and other programs' numbers hold
+_LARGEST = 1e9  # no score is near it
 _NUMBERS = ("value", "ci_low", "ci_high")
 _KNOWN = frozenset(field.name for field in fields(Result))
 _NEEDED = frozenset(field.name for field in fields(Result) if field.default is MISSING)
@@ -135,17 +136,23 @@ def _row(where: str, raw: object) -> Result:
         if not isinstance(value, str) or (name in _TEXTS and not value):
             raise StoreError(f"{where}: {name} must be a text, found {value!r:.60}")
     for name in _COUNTS:
-        if type(raw[name]) is not int or raw[name] < 0:
+        if type(raw[name]) is not int or not 0 <= raw[name] <= _MOST:
             raise StoreError(f"{where}: {name} must be a count, found {raw[name]!r:.60}")
     for name in _NUMBERS:
         number = raw[name]
-        finite = type(number) in (int, float) and isfinite(number)
-        if number is not None and not finite:
+        if number is not None and not _is_score(number):
             raise StoreError(f"{where}: {name} must be a number or null, found {number!r:.60}")
     languages = raw.get("languages", [])
     if not isinstance(languages, list) or not all(isinstance(code, str) for code in languages):
         raise StoreError(f"{where}: languages must be a list of codes, found {languages!r:.60}")
     return Result(**{**raw, "languages": tuple(languages)})
+
+
+def _is_score(value: object) -> bool:
+    # JSON's integers have no end, and what is near a float's cannot be drawn.
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) <= _LARGEST
 
 
 def _fault(row: Result, run_id: str) -> str:

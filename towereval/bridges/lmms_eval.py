@@ -17,6 +17,7 @@ from typing import Any
 
 from towereval import __version__, plugins
 from towereval.bridges.lmms_results import read_about
+from towereval.data.columns import checked
 from towereval.environment import describe
 from towereval.errors import DataError
 from towereval.grading import Scoring
@@ -72,8 +73,9 @@ class LogSource:
     def __init__(self, log: Log, index: int, row: Mapping[str, Any]) -> None:
         self.place, self.index = f"{log.name}/{index}", index
         # Media are dropped from logs, and CC-OCR's name of the picture is kept beside the row.
-        results = row.get("ocr_results") or {}
-        absent = {"image": None, "file_name": None, "image_name": results.get("image_name")}
+        results = row.get("ocr_results")
+        named = results.get("image_name") if isinstance(results, dict) else None
+        absent = {"image": None, "file_name": None, "image_name": named}
         self.row = {**absent, **row["doc"]}
 
     def rows(self, dataset: Dataset) -> Iterator[tuple[int, Mapping[str, Any]]]:
@@ -182,7 +184,7 @@ def read_log(log: Log) -> Iterator[tuple[int, dict[str, Any]]]:
                         raise ValueError(f"{name} is a {type(row[name]).__name__}")
                 if not isinstance(row["filtered_resps"][0], str):
                     raise ValueError("filtered_resps holds no text")
-            except (ValueError, KeyError, TypeError, IndexError) as error:
+            except (ValueError, LookupError, TypeError, OverflowError) as error:
                 reason = f"{type(error).__name__}: {error}"
                 raise DataError(
                     f"{log.file}:{number}: torn or not a sample log: {reason}"
@@ -207,9 +209,11 @@ def _asked(log: Log, index: int, row: Mapping[str, Any]) -> Iterator[tuple[Sampl
     source: Source = LogSource(log, index, row)
     try:
         for sample in log.task.samples(source, (log.language,)):
-            yield sample, list(log.task.requests(sample))
+            yield checked(sample), list(log.task.requests(sample))
     except KeyError as error:
         raise DataError(f"{log.file}: row {index} has no column {error}") from error
+    except DataError as error:
+        raise DataError(f"{log.file}: row {index}: {error}") from error
 
 
 def _samples(

@@ -50,12 +50,15 @@ def read_about(folder: Path, stamp: str) -> About | None:
     try:
         config = content.get("config") or {}
         counts = content.get("n-samples") or {}
+        results = content.get("results") or {}
+        if not isinstance(results, dict):
+            raise TypeError(f"results is a {type(results).__name__}")
         return About(
             file,
             _model(content.get("model_name"), config.get("model_args")),
             _limit(config.get("limit")),
             {name: math.ceil(count["effective"]) for name, count in counts.items()},
-            content.get("results") or {},
+            results,
         )
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         reason = f"{type(error).__name__}: {error}"
