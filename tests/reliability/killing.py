@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +25,13 @@ TIMES = {"created", "generated", "started", "seconds", "speed"}
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """A folder to work in, and how long the scripted engine takes for an answer."""
+    """A folder to work in, how long the scripted engine takes for an answer, and what else a
+    command finds in its environment.
+    """
 
     folder: Path
     seconds: float = 0.0
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def log(self) -> Path:
@@ -43,7 +46,7 @@ class Bench:
             stderr=subprocess.PIPE,
             text=True,
             cwd=self.folder,
-            env=surroundings(ANSWERED=str(self.log), SECONDS=str(self.seconds)),
+            env=surroundings(ANSWERED=str(self.log), SECONDS=str(self.seconds), **self.environment),
             start_new_session=True,
         )
         assert process.stdout
@@ -59,13 +62,16 @@ class Bench:
         assert "Traceback" not in errors
         return time.monotonic() - began
 
-    def kill(self, words: Sequence[object], after: float) -> bool:
-        """SIGKILL after so many seconds of work; whether it came in time."""
+    def kill(self, words: Sequence[object], after: float, *, alone: bool = False) -> bool:
+        """SIGKILL after so many seconds of work; whether it came in time.
+
+        `alone`: its own processes are left to end by themselves, which is waited for.
+        """
         process = self.start(words)
         time.sleep(after)
         in_time = process.poll() is None
         if in_time:
-            os.killpg(process.pid, signal.SIGKILL)
+            (os.kill if alone else os.killpg)(process.pid, signal.SIGKILL)
         process.communicate(timeout=60)
         return in_time
 
@@ -77,7 +83,10 @@ def answers(run: Path) -> dict[str, tuple[Any, ...]]:
     with sqlite3.connect(run / "run.sqlite") as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         try:
-            rows = database.execute("SELECT key, text, logprob, token_count, error FROM responses")
+            rows = database.execute(
+                "SELECT key, text, logprob, token_count, error"
+                " FROM responses JOIN questions ON ordinal = question"
+            )
         except sqlite3.OperationalError as error:
             assert "no such table" in str(error)  # killed before there were any
             return {}

@@ -10,6 +10,7 @@ time from then on falls into the command's own work.
 from __future__ import annotations
 
 import hashlib
+import importlib
 import os
 import sys
 import time
@@ -76,5 +77,7 @@ if __name__ == "__main__":
     module = types.ModuleType("towereval.engines.scripted")
     module.start = start  # type: ignore[attr-defined]
     sys.modules[module.__name__] = module
+    if "train" in sys.argv[1:2]:
+        importlib.import_module("towereval.train.recipe_run")
     print("begun", flush=True)
     main()
