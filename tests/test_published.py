@@ -18,7 +18,7 @@ from tests.test_replay import record, replayed
 from towereval import plugins
 from towereval.bridges.lmms_eval import import_logs
 from towereval.errors import UnknownName
-from towereval.protocols import MEANS, PROTOCOLS
+from towereval.protocols import MEANS, PROTOCOLS, TASKS
 from towereval.published import Comparison, beside, load
 from towereval.results import Run
 from towereval.run import run
@@ -76,15 +76,17 @@ def test_every_protocol_is_of_numbers_that_exist() -> None:
     assert [p for p in PROTOCOLS if (p.origin, p.benchmark, p.metric) not in published] == []
     ours = {
         (task.name, task.variant, metric.name, metric.scale)
-        for name in {protocol.benchmark for protocol in PROTOCOLS}
+        for name in {TASKS.get(one.benchmark, one.benchmark) for one in PROTOCOLS}
         for task in plugins.load_tasks(name)
         for metric in task.metrics
     }
     without = [
         protocol.benchmark
         for protocol in PROTOCOLS
-        # All are printed in percent.
-        if (protocol.benchmark, protocol.variant, protocol.ours, 100 * protocol.unit) not in ours
+        for name in [TASKS.get(protocol.benchmark, protocol.benchmark)]
+        # All are printed in percent, but for MME's sum.
+        for best in [2000.0 if name == "mme" else 100 * protocol.unit]
+        if (name, protocol.variant, protocol.ours, best) not in ours
     ]
     assert without == ["commute", "vimul_bench"]  # whose published numbers nothing of ours is
     labels = {(row.origin, row.benchmark, row.language) for row in ALL}
@@ -225,17 +227,28 @@ def test_a_reconstructed_number_is_marked_beside_ours_and_where_it_is_refused(
     run = Run(Path(), "mine", "r1", "2026-01-01", {}, (made,))
     (pair,) = beside(run, moved, ["TowerVision-2B"]).beside
     assert pair.notes == (f"reconstructed: {said}",)
-    # No protocol is of the paper that has such numbers, so the command only lists them.
-    folder = finished(tmp_path, "mine", "r1", {"task": "pope_multilingual", "language": "ru"})
+    # The run has another variant, so the command only lists them.
+    folder = finished(tmp_path, "mine", "r1", {"task": "pope", "language": "ru"})
     done = towereval("published", folder, "--as", "LVIS-4V", cwd=tmp_path)
     assert re.search(r"\(en, .*ru \(reconstructed\), .*\)", done.stdout), done.stdout
 
 
 def test_a_benchmark_without_a_protocol_is_refused() -> None:
-    found = compared([{"task": "bin_mc", "language": "en"}], "Pangea")
+    found = compared([{"task": "smpqa_ground", "language": "en"}], "Pangea")
     assert {one.why for one in found.refused} == {
         "no rule says which of our metrics its 'accuracy' is"
     }
+
+
+def test_a_benchmark_may_be_published_under_another_name() -> None:
+    """LRM-LLaVA's translated MME is our mme@lrm, in points as they are printed."""
+    row = {"task": "mme", "variant": "lrm", "metric": "perception_score", "language": "de"}
+    found = compared([{**row, "value": 1400.0, "ci_low": None, "ci_high": None}], "LRM-LLaVA")
+    (pair,) = found.beside
+    assert (pair.published.benchmark, pair.published.language) == ("mme_multilingual", "de")
+    assert pair.value == pair.published.score > 1000
+    assert "its translations are not public" in pair.notes[-1]
+    assert "mme_multilingual" not in found.absent
 
 
 def test_centurios_means_are_without_english() -> None:

@@ -31,8 +31,18 @@ _CC_OCR = "macro_f1 (multilingual text reading subset; paper says accuracy)"
 _PROMPT = "the paper does not print its prompt: its site's examples fit this variant's"
 _XCOMET = "model:Unbabel/XCOMET-XL|"
 
+# What our task is called of which a benchmark's numbers are published under another name.
+TASKS = {
+    "bin_mc": "babel_imagenet_mc",
+    "mmbench_multilingual": "mmbench",
+    "mme_multilingual": "mme",
+    "pope_multilingual": "pope",
+    "seed_bench_image_multilingual": "seedbench",
+}
+
 # Centurio's means are over the languages other than English.
 _CENTURIO = {
+    "bin_mc": "mi no te am ha zu af el ro ta hr cs nl fi hu fa pl es ja",
     "cvqa": "am arz bg bn br es fil ga hi id ig ja jv ko min mn mr ms no om pt ro ru rw si su sw ta"
     " te ur zh",
     "m3exam": "af zh it pt th vi",
@@ -48,6 +58,7 @@ _CENTURIO = {
 _RELAXED = (
     "its own models' numbers of free answers may be by the exact rule, its baselines' are not"
 )
+_OTHER = "its translations are not public, the run's are others; its prompts are not printed"
 _ONE_PICTURE = "the paper also asks questions with several pictures, ours those with one"
 
 # TowerVision ran a fork of lmms-eval; the variants are those that its code and logs show. Its ViMUL
@@ -100,6 +111,26 @@ PROTOCOLS = (
         )
         for benchmark in _CENTURIO
     ),
+    Protocol(
+        *("lrm_llava", "mme_multilingual"),
+        "MME perception score (sum over subtasks of acc+acc_plus)",
+        *("lrm", "perception_score", 1.0),
+        doubt=_OTHER,
+    ),
+    Protocol(
+        *("lrm_llava", "pope_multilingual"),
+        "POPE score (metric not stated; F1 in LLaVA-1.5 convention)",
+        *("lrm", "f1", 0.01),
+        doubt=f"that it is F1 is not said; {_OTHER}",
+    ),
+    Protocol(
+        *("lrm_llava", "seed_bench_image_multilingual", "accuracy", "lrm", "accuracy", 0.01),
+        doubt=_OTHER,
+    ),
+    Protocol(
+        *("lrm_llava", "mmbench_multilingual", "accuracy", "lrm", "circular_accuracy", 0.01),
+        doubt=f"that it is the circular one is not said; {_OTHER}",
+    ),
 )
 
 _CC_OCR_LANGUAGES = frozenset({"de", "fr", "it", "ru", "es", "ko", "pt"})
@@ -125,4 +156,8 @@ MEANS: dict[tuple[str, str, str], tuple[frozenset[str], str]] = {
         ("centurio", benchmark, "multi"): (frozenset(codes.split()), "")
         for benchmark, codes in _CENTURIO.items()
     },
+    ("lrm_llava", "mmbench_multilingual", "avg of 9 non-English"): (
+        frozenset({"cs", "de", "fr", "hr", "it", "ro", "ru", "es", "zh"}),
+        "",
+    ),
 }

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from towereval.errors import UnknownName
-from towereval.protocols import MEANS, PROTOCOLS, Protocol
+from towereval.protocols import MEANS, PROTOCOLS, TASKS, Protocol
 from towereval.results import Run
 from towereval.types import Result
 
@@ -46,6 +46,10 @@ class Published:
     digits: int
     n: int | None
     reconstructed: str
+
+    @property
+    def task(self) -> str:
+        return TASKS.get(self.benchmark, self.benchmark)
 
     @property
     def names(self) -> frozenset[str]:
@@ -139,7 +143,7 @@ def beside(run: Run, published: Sequence[Published], names: Sequence[str] = ()) 
     for row in published:
         if row.names.isdisjoint(found):
             continue
-        if row.benchmark not in tasks:
+        if row.task not in tasks:
             absent[row.benchmark] = absent.get(row.benchmark, 0) + 1
             continue
         answer = _match(run, row)
@@ -164,7 +168,7 @@ def _match(run: Run, row: Published) -> Beside | str:
     )
     if protocol is None:
         return f"no rule says which of our metrics its {row.metric!r} is"
-    rows = [each for each in run.rows if each.task == row.benchmark and not each.group]
+    rows = [each for each in run.rows if each.task == row.task and not each.group]
     if not rows:
         return "the run has only categories of it, no row over the whole"
     if {each.split for each in rows} != {"full"}:
