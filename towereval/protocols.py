@@ -112,15 +112,21 @@ PROTOCOLS = (
         for benchmark in _CENTURIO
     ),
     Protocol(
-        *("lrm_llava", "mme_multilingual"),
+        "lrm_llava",
+        "mme_multilingual",
         "MME perception score (sum over subtasks of acc+acc_plus)",
-        *("lrm", "perception_score", 1.0),
+        "lrm",
+        "perception_score",
+        1.0,
         doubt=_OTHER,
     ),
     Protocol(
-        *("lrm_llava", "pope_multilingual"),
+        "lrm_llava",
+        "pope_multilingual",
         "POPE score (metric not stated; F1 in LLaVA-1.5 convention)",
-        *("lrm", "f1", 0.01),
+        "lrm",
+        "f1",
+        0.01,
         doubt=f"that it is F1 is not said; {_OTHER}",
     ),
     Protocol(
