@@ -298,3 +298,24 @@ def test_a_diagnosis_is_exported_with_no_bounds_and_not_as_a_score(tmp_path: Pat
     (first, _) = content["evaluation_results"]
     assert first["score_details"]["score"] == 0.5
     assert "max_score" not in first["metric_config"]
+
+
+def test_the_real_pairs_are_found(shared: Path, tmp_path: Path) -> None:
+    """All but two French pairs, whose rows are not each other's, and eight of equal candidates."""
+    paired = {}
+    for language in ("fr", "ru", "ar"):
+        folder = shared / "data/commute" / f"en-{language}"
+        names = ("src.en", f"correct.{language}", f"incorrect.{language}", "img.order")
+        columns = [(folder / name).read_text(encoding="utf-8").split("\n") for name in names]
+        rows = []
+        for number, (source, right, wrong, _) in enumerate(zip(*columns, strict=True)):
+            # The pictures are not part of the texts: any that differ will do.
+            colour = (number % 256, number // 256, len(language))
+            pil.new("RGB", (1, 1), colour).save(tmp_path / f"{number}.png")
+            texts = {"correct_translation": right, "incorrect_translation": wrong}
+            rows.append({"source": source, "image": f"{number}.png", **texts})
+        (tmp_path / f"{language}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+        found = list(plugins.load_task(COMMUTE).samples(FolderSource(tmp_path), [language]))
+        assert all("wrong" in sample.meta for sample in found)
+        paired[language] = (sum("swapped" in sample.meta for sample in found), len(found))
+    assert paired == {"fr": (304, 308), "ru": (318, 324), "ar": (322, 324)}
