@@ -16,9 +16,10 @@ from towereval.corpus.duplicates import Duplicates
 from towereval.corpus.files import writing
 from towereval.corpus.perceptual import DISTANCE, distances, perceptual_hash
 from towereval.corpus.phrases import phrases, words
+from towereval.corpus.pictures import middle_frame
 from towereval.corpus.records import Picture, Record, Slot, Turn
 from towereval.corpus.validation import EXAMPLES, Checks, Report, validate
-from towereval.data.media import image_file
+from towereval.data.media import image_file, video_file
 from towereval.errors import DataError
 from towereval.plan import SAMPLES
 from towereval.types import Message, Sample, Text
@@ -264,6 +265,24 @@ def test_pictures_are_found_as_they_are_and_as_copies(tmp_path: Path) -> None:
     assert kinds == [
         ("in an evaluation set: same picture", 1),
         ("in an evaluation set: similar picture", 2),
+    ]
+
+
+def test_clips_are_found_as_they_are_and_as_copies(tmp_path: Path) -> None:
+    (clip, *_) = sorted((SAMPLES / "vimul_bench" / "videos").glob("*.mp4"))
+    held = Held()
+    message = Message("user", (video_file(clip), Text("?")))
+    held.add("t@v", [Sample("7", "en", (message,), references=("a",))])
+    (tmp_path / "same.mp4").write_bytes(clip.read_bytes())
+    middle_frame(video_file(clip)).save(tmp_path / "middle.jpg", quality=60)
+    rows = [
+        {**shown("1", "", "<video>?"), "images": [], "video": "same.mp4"},
+        {**shown("2", "", "<video>?"), "images": [], "video": {"frames": ["middle.jpg"]}},
+    ]
+    kinds = [(kind, line) for kind, line, _ in found(write(tmp_path / "a.jsonl", *rows), held=held)]
+    assert kinds == [
+        ("in an evaluation set: same clip", 1),
+        ("in an evaluation set: similar clip", 2),
     ]
 
 

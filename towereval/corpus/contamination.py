@@ -8,20 +8,19 @@ from typing import TYPE_CHECKING
 
 from towereval.corpus.perceptual import DISTANCE, distances, perceptual_hash
 from towereval.corpus.phrases import own_phrases, phrases, shown
+from towereval.corpus.pictures import Seen, middle_frame
 from towereval.data.media import decode_image
 from towereval.errors import DataError
-from towereval.types import Image, Sample, Text
+from towereval.types import Image, Sample, Text, Video
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from towereval.corpus.pictures import Seen
-
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """`kind`: "same picture", "similar picture" or "same text"."""
+    """`kind`: "same" or "similar", and "picture", "clip" or "text"."""
 
     kind: str
     place: str
@@ -30,7 +29,7 @@ class Overlap:
 
 @dataclass(slots=True)
 class Held:
-    """What evaluation sets show and say. Legend: N pictures, 4 words of 64 bits."""
+    """What evaluation sets show and say. Legend: N pictures and clips, 4 words of 64 bits."""
 
     files: dict[str, str] = field(default_factory=dict)
     phrases: dict[int, str] = field(default_factory=dict)
@@ -47,8 +46,8 @@ class Held:
             count += 1
             place = f"{task} {sample.language} {sample.id}"
             for part in (part for message in sample.prompt for part in message.parts):
-                if isinstance(part, Image):
-                    self._add_picture(part, place)
+                if not isinstance(part, Text):
+                    self._add_media(part, place)
             for kind, text in _texts(sample):
                 prompts.setdefault((f"{sample.language} {kind}", text), place)
         for phrase, place in own_phrases(prompts).items():
@@ -56,25 +55,26 @@ class Held:
         self._hashes_N4 = None
         return count
 
-    def _add_picture(self, image: Image, place: str) -> None:
-        if image.sha256 in self.files:
+    def _add_media(self, part: Image | Video, place: str) -> None:
+        if part.sha256 in self.files:
             return
         try:
-            words = perceptual_hash(decode_image(image))
+            pixels = decode_image(part) if isinstance(part, Image) else middle_frame(part)
+            words = perceptual_hash(pixels)
         except DataError:
             self.undecoded += 1  # no model is shown it either
             return
-        self.files[image.sha256] = place
+        self.files[part.sha256] = place
         if words is not None:
             self.hashes.append(words)
             self.places.append(place)
 
-    def overlaps(self, pictures: Sequence[Seen], texts: Iterable[str]) -> Iterator[Overlap]:
-        """At most one for each picture and text."""
-        for picture in pictures:
-            if place := self.files.get(picture.sha256):
-                yield Overlap("same picture", place, f"sha256 {picture.sha256[:16]}")
-            elif found := self._similar(picture):
+    def overlaps(self, media: Sequence[Seen], texts: Iterable[str]) -> Iterator[Overlap]:
+        """At most one for each picture, clip and text."""
+        for one in media:
+            if place := self.files.get(one.sha256):
+                yield Overlap(f"same {one.noun}", place, f"sha256 {one.sha256[:16]}")
+            elif found := self._similar(one):
                 yield found
         for text in texts:
             for phrase in phrases(text):
@@ -82,10 +82,10 @@ class Held:
                     yield Overlap("same text", self.phrases[phrase], shown(text, phrase))
                     break
 
-    def _similar(self, picture: Seen) -> Overlap | None:
+    def _similar(self, one: Seen) -> Overlap | None:
         import numpy as np
 
-        words = perceptual_hash(picture.pixels) if self.hashes else None
+        words = perceptual_hash(one.pixels) if self.hashes else None
         if words is None:
             return None
         if self._hashes_N4 is None:
@@ -94,7 +94,8 @@ class Held:
         nearest = int(distance_N.argmin())
         if distance_N[nearest] > DISTANCE:
             return None
-        return Overlap("similar picture", self.places[nearest], f"{distance_N[nearest]} bits apart")
+        detail = f"{distance_N[nearest]} bits apart"
+        return Overlap(f"similar {one.noun}", self.places[nearest], detail)
 
 
 def _texts(sample: Sample) -> Iterator[tuple[str, str]]:

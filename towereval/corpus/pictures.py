@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from towereval.corpus.records import Clip, Picture
 from towereval.data import media, video
 from towereval.data.folder import file_within
 from towereval.errors import DataError
-from towereval.types import Image, digest
+from towereval.types import Image, Video, digest
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Pixels
@@ -25,10 +25,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A picture that could be decoded; `sha256` is of its encoded bytes."""
+    """A picture, or the frame in the middle of a clip; `sha256` is of the encoded bytes."""
 
     pixels: Pixels
     sha256: str
+    noun: Literal["picture", "clip"] = "picture"
 
 
 def look_at(picture: Picture, folder: Path) -> Seen:
@@ -49,19 +50,27 @@ def look_at(picture: Picture, folder: Path) -> Seen:
     return Seen(pixels, sha256)
 
 
-def look_at_clip(clip: Clip, folder: Path) -> str:
-    """Decode a clip's first and last frame, or all pictures that are its frames; a hash of it.
+def look_at_clip(clip: Clip, folder: Path) -> Seen:
+    """Decode a clip's first, middle and last frame, or all pictures that are its frames.
 
     Raises `DataError`.
     """
     if clip.frames:
-        return digest([look_at(frame, folder).sha256 for frame in clip.frames])
+        frames = [look_at(frame, folder) for frame in clip.frames]
+        sha256 = digest([frame.sha256 for frame in frames])
+        return Seen(frames[len(frames) // 2].pixels, sha256, "clip")
     file = file_within(folder, clip.path, folder)
     if not file.exists():
         raise DataError(f"{file}: no such file")
     found = media.video_file(file)
-    video.decode_video(found, 2)
-    return found.sha256
+    return Seen(middle_frame(found), found.sha256, "clip")
+
+
+def middle_frame(clip: Video) -> Pixels:
+    """Raises `DataError` also where the first or the last cannot be decoded."""
+    from PIL import Image as pil
+
+    return pil.fromarray(video.decode_video(clip, 3).frames_THWC[1])
 
 
 @contextmanager

@@ -160,16 +160,16 @@ def _look(found: Record | DataError, place: str, folder: Path, held: Held | None
         width, height = one.pixels.size
         if min(width, height) < LEAST_SIDE or max(width, height) > MOST_ASPECT * min(width, height):
             faults.append(("picture too small or too long", f"{width}x{height} pixels"))
-    shown = [one.sha256 for one in seen]
     if found.video is not None:
         try:
-            shown.append(look_at_clip(found.video, folder))
+            seen.append(look_at_clip(found.video, folder))
         except DataError as error:
             faults.append(("clip cannot be read", str(error)))
     if held is not None:
         for overlap in held.overlaps(seen, found.texts):
             kind = f"in an evaluation set: {overlap.kind}"
             faults.append((kind, f"{overlap.place}: {overlap.detail}"))
+    shown = [one.sha256 for one in seen]
     clips = int(found.video is not None)
     said = [(turn.role, turn.text) for turn in found.messages]
     # What cannot be seen is not known to be the same.
