@@ -8,7 +8,7 @@ import pytest
 
 from towereval import plugins
 from towereval.errors import UnknownName
-from towereval.languages import GROUPS, LANGUAGES, TIERS, expand, select
+from towereval.languages import GROUPS, LANGUAGES, TIERS, Present, among, expand, select
 
 OFFERED = ("fr", "de", "zh-Hant", "en", "is")
 
@@ -23,6 +23,8 @@ OFFERED = ("fr", "de", "zh-Hant", "en", "is")
         (("core",), ("fr", "de", "zh-Hant", "en")),
         (("unseen",), ("is",)),
         (("unseen", "de", "core"), OFFERED),
+        (("tier:T5",), ("fr", "de", "zh-Hant", "en")),
+        (("tier:T2", "script:Hant"), ("zh-Hant", "is")),
     ],
 )
 def test_codes_and_groups_choose_from_what_is_offered(
@@ -40,6 +42,10 @@ def test_codes_and_groups_choose_from_what_is_offered(
         ("it", "unknown language 'it'"),  # a language, but none that is offered
         ("added", "unknown language 'added'"),  # no member of the group is offered
         ("", "unknown language ''"),
+        ("tier:T7", r"did you mean .*\btier:T5\b"),
+        ("tier:T1", "unknown language 'tier:T1'"),
+        ("script:Thai", "unknown language 'script:Thai'"),
+        ("T5", "unknown language 'T5'"),
     ],
 )
 def test_what_is_not_offered_is_refused(name: str, message: str) -> None:
@@ -107,3 +113,32 @@ def test_a_language_is_in_one_tier() -> None:
     codes = [code for members in TIERS.values() for code in members]
     assert len(codes) == len(set(codes))
     assert {code for code in LANGUAGES if code != "und"} <= set(codes)
+
+
+def test_a_group_reaches_the_varieties_of_its_plain_codes() -> None:
+    assert select(["core"], ("pt-BR", "ja")) == ("pt-BR",)
+    assert select(["lrm10"], ("zh-Hans", "zh-Hant", "ja")) == ("zh-Hans", "zh-Hant")
+
+
+def test_a_script_is_each_codes_own() -> None:
+    assert select(["script:Hans"], ("zh", "zh-Hans")) == ("zh-Hans",)
+    assert set(expand(["script:Arab"])) >= {"ar", "fa", "ur"}
+
+
+@pytest.mark.parametrize(
+    ("group", "offered", "found"),
+    [
+        ("unseen", ("sv", "de", "da"), Present("unseen", ("sv", "da"), ("fi", "hu", "is"))),
+        ("added", ("cs", "no", "da"), ("uk", "hi", "ko", "ja", "pl", "ro")),  # no is nn and nb
+        ("tower20", ("pt", "zh"), 16),
+        ("script:Arab", ("ar", "de"), Present("script:Arab", ("ar",), ())),
+    ],
+)
+def test_who_is_missing_is_named(
+    group: str, offered: tuple[str, ...], found: Present | tuple[str, ...] | int
+) -> None:
+    present = among(group, offered)
+    if isinstance(found, int):
+        assert len(present.missing) == found
+    else:
+        assert found in (present, present.missing)

@@ -21,8 +21,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from towereval.errors import UnknownName, UsageError
+from towereval.languages import Present
 from towereval.measured import Measured
-from towereval.pairing import ASIDE, Pairs, pair
+from towereval.pairing import ASIDE, Pairs, missing_members, only, pair, present_groups
 
 if TYPE_CHECKING:
     from towereval.paired import Contrast, Difference
@@ -40,12 +41,14 @@ class Verdict(StrEnum):
 class Settings:
     """`margin` is in parts of a metric's scale: 0.02 is 2 points of accuracy or of BLEU.
 
-    `metrics` are gated instead of the first of the tasks that have them.
+    `metrics` are gated instead of the first of the tasks that have them. `languages` are codes and
+    groups: nothing else is compared, and each group's mean is shown.
     """
 
     alpha: float = 0.05
     margin: float = 0.02
     metrics: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
     flips: int = 10_000
     seed: int = 0
 
@@ -54,6 +57,7 @@ class Settings:
 class Comparison:
     """One difference, candidate less base, in the metric's unit; language "*" is the mean.
 
+    With `members` it is the mean over these, which are what there is of the group `language`.
     `p` is two-sided and of this difference alone, `p_bh` the same adjusted to the share of false
     discoveries among all, `p_adjusted` the gate's: one-sided, for all that is gated together; None
     where nothing is gated. `detectable` is the drop found with 80% power, None where none could be.
@@ -83,6 +87,7 @@ class Comparison:
     discordant: int
     scale: float
     signature: str
+    members: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +108,16 @@ def compare(base: Measured, candidate: Measured, settings: Settings | None = Non
     settings = settings or Settings()
     if not 0 < settings.alpha < 0.5 or not 0 < settings.margin < 1:
         raise UsageError("--alpha lies between 0 and 0.5, --margin between 0 and 1")
+    if settings.languages:
+        base, candidate = only(base, candidate, settings.languages)
     paired = pair(base, candidate, settings.metrics)
-    comparisons = tuple(_compared(paired.pairs, _gated(paired.pairs, settings), settings))
+    groups = [present_groups(each, settings.languages) for each in paired.pairs]
+    gated = _gated(paired.pairs, settings)
+    comparisons = tuple(_compared(paired.pairs, gated, groups, settings))
     verdict, reasons = decide(comparisons, paired.lacking)
     old, new = (f"{run.model} ({run.run_id})" for run in (base, candidate))
-    return Report(verdict, settings, old, new, comparisons, reasons, paired.notices)
+    notices = (*paired.notices, *missing_members(paired.pairs, groups))
+    return Report(verdict, settings, old, new, comparisons, reasons, notices)
 
 
 def _gated(pairs: Sequence[Pairs], settings: Settings) -> list[bool]:
@@ -129,7 +139,10 @@ def _gated(pairs: Sequence[Pairs], settings: Settings) -> list[bool]:
 
 
 def _compared(
-    pairs: Sequence[Pairs], gated: Sequence[bool], settings: Settings
+    pairs: Sequence[Pairs],
+    gated: Sequence[bool],
+    groups: Sequence[Sequence[Present]],
+    settings: Settings,
 ) -> Iterator[Comparison]:
     import numpy as np
 
@@ -138,11 +151,16 @@ def _compared(
 
     made = contrasts(pairs, gated)
     found = differences(made, alpha=settings.alpha, flips=settings.flips, seed=settings.seed)
+    for by_language, joint in zip(found, _joint(made, groups, settings), strict=True):
+        by_language |= joint
     alone = np.array([one.p for by_language in found for one in by_language.values()])
     p_bh = iter(benjamini_hochberg(alone).tolist())
-    for each, contrast, by_language in zip(pairs, made, found, strict=True):
+    for each, contrast, by_language, present in zip(pairs, made, found, groups, strict=True):
+        of_group = {group.name: group.members for group in present}
         for language, one in by_language.items():
-            meant = each.languages if language == MEAN else (language,)
+            alike = each.languages if language == MEAN else (language,)
+            meant = of_group.get(language, alike)
+            gates = contrast.gated and language not in of_group
             same = each.same_answers.issuperset(meant)
             scale = each.metric.scale
             within = one.floor is not None and one.floor > -settings.margin * scale
@@ -160,13 +178,32 @@ def _compared(
                 detectable=one.detectable,
                 verdict=verdict,
                 p_bh=next(p_bh),
-                gated=contrast.gated,
-                proven=contrast.gated and (within or verdict in ("improvement", "same answers")),
+                gated=gates,
+                proven=gates and (within or verdict in ("improvement", "same answers")),
                 clusters=one.clusters,
                 discordant=one.discordant,
                 scale=scale,
                 signature=each.signature,
+                members=of_group.get(language, ()),
             )
+
+
+def _joint(
+    made: Sequence[Contrast], groups: Sequence[Sequence[Present]], settings: Settings
+) -> Iterator[dict[str, Difference]]:
+    """The mean over each group's members, by its name; gated is nothing of it."""
+    from towereval.paired import Contrast, differences
+
+    for contrast, present in zip(made, groups, strict=True):
+        parts = [
+            Contrast({code: contrast.cells[code] for code in group.members}, gated=False)
+            for group in present
+        ]
+        found = differences(parts, alpha=settings.alpha, flips=settings.flips, seed=settings.seed)
+        yield {
+            group.name: one.get(MEAN) or next(iter(one.values()))
+            for group, one in zip(present, found, strict=True)
+        }
 
 
 def contrasts(pairs: Sequence[Pairs], gated: Sequence[bool]) -> list[Contrast]:
@@ -227,8 +264,14 @@ def decide(
 
 def place(one: Comparison) -> str:
     """What is compared, as a line of text names it."""
-    language = "macro mean" if one.language == MEAN else one.language
-    return f"{one.task}@{one.variant} {one.metric}, {language}"
+    return f"{one.task}@{one.variant} {one.metric}, {language_of(one)}"
+
+
+def language_of(one: Comparison) -> str:
+    """A language's code, or what mean it is."""
+    if one.members:
+        return f"{one.language}, mean of {len(one.members)}"
+    return "macro mean" if one.language == MEAN else one.language
 
 
 def _why_open(one: Comparison) -> str:

@@ -129,29 +129,67 @@ _TIERS = {
 TIERS = {tier: tuple(codes.split()) for tier, codes in _TIERS.items()}
 
 
-# A benchmark that does not tell a language's varieties apart is meant by a group that does.
+# A benchmark that does not tell a language's varieties apart is meant by a group that does, and one
+# that does by a group that does not.
 PLAIN = {"zh-Hans": "zh", "zh-Hant": "zh", "pt-PT": "pt", "pt-BR": "pt", "nb": "no", "nn": "no"}
 
 
+@dataclass(frozen=True, slots=True)
+class Present:
+    """A group's members among the languages that something has, in its order, and what it lacks."""
+
+    name: str
+    members: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+def members(group: str) -> tuple[str, ...]:
+    """Of a group, of `tier:T3` or of `script:Arab`, as far as we know; () for any other name."""
+    kind, _, name = group.partition(":")
+    if kind == "tier":
+        return TIERS.get(name, ())
+    if kind == "script":
+        return tuple(code for code, known in LANGUAGES.items() if known.script == name)
+    return GROUPS.get(group, ())
+
+
+def meant(code: str) -> tuple[str, ...]:
+    """The code, its plain code and its varieties: what a group means that has it."""
+    plain = [PLAIN[code]] if code in PLAIN else []
+    return (code, *plain, *(variety for variety, known in PLAIN.items() if known == code))
+
+
 def expand(wanted: Iterable[str]) -> tuple[str, ...]:
-    """Codes for codes; for groups their members, and those members' plain codes."""
+    """Codes for codes; for groups their members and what these mean in benchmarks."""
     codes: list[str] = []
     for name in wanted:
-        members = GROUPS.get(name, ())
-        codes += [*members, *(PLAIN[code] for code in members if code in PLAIN)] or [name]
+        of_script = name.startswith("script:")  # each code's own
+        found = members(name)
+        others = [] if of_script else [each for code in found for each in meant(code)[1:]]
+        codes += [*found, *dict.fromkeys(others)] or [name]
     return tuple(codes)
 
 
+def among(group: str, offered: Sequence[str]) -> Present:
+    """A script lacks nothing: it is whatever is written in it."""
+    chosen = set(expand((group,)))
+    here = tuple(code for code in offered if code in chosen)
+    lacking = [code for code in members(group) if not set(meant(code)) & set(here)]
+    return Present(group, here, () if group.startswith("script:") else tuple(lacking))
+
+
 def select(wanted: Iterable[str], offered: Sequence[str]) -> tuple[str, ...]:
-    """The offered languages that codes or group names ask for, in the offered order.
+    """The offered languages that codes or groups ask for, in the offered order.
 
     Nothing wanted means all. Raises `UnknownName` for a code or group that is not offered; a group
     may hold languages that are not, as long as one is.
     """
     chosen: set[str] = set()
     for name in wanted:
-        members = [code for code in expand((name,)) if code in offered]
-        if not members:
-            raise UnknownName("language", name, [*offered, *GROUPS])
-        chosen.update(members)
+        found = [code for code in expand((name,)) if code in offered]
+        if not found:
+            scripts = {LANGUAGES[code].script for code in offered if code in LANGUAGES}
+            named = [*(f"tier:{tier}" for tier in TIERS), *(f"script:{each}" for each in scripts)]
+            raise UnknownName("language", name, [*offered, *GROUPS, *named])
+        chosen.update(found)
     return tuple(code for code in offered if not chosen or code in chosen)

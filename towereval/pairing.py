@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from towereval.errors import UsageError
+from towereval.languages import Present, among, members, select
 from towereval.measured import Measured, MeasuredTask, Part, load_task
 from towereval.types import Metric
 
@@ -213,3 +214,39 @@ def _check_shapes(pairs: Pairs) -> None:
             values_of(pairs.metric, total_1K, np.array([float(len(run))]))
         except (ValueError, ArithmeticError, LookupError) as error:
             raise UsageError(f"{what}: statistics that it cannot have written: {error}") from error
+
+
+def only(base: Measured, candidate: Measured, wanted: Sequence[str]) -> tuple[Measured, Measured]:
+    """Both in those languages, of the tasks that either has in one of them.
+
+    Raises `UnknownName` for a code or group that neither has.
+    """
+    both = [task for run in (base, candidate) for task in run.tasks.values()]
+    offered = sorted({language for task in both for language in task.languages})
+    chosen = frozenset(select(wanted, offered))
+    return _only(base, chosen), _only(candidate, chosen)
+
+
+def _only(run: Measured, chosen: frozenset[str]) -> Measured:
+    tasks = {}
+    for name, task in run.tasks.items():
+        if parts := {code: part for code, part in task.languages.items() if code in chosen}:
+            tasks[name] = replace(task, languages=parts)
+    return replace(run, tasks=tasks)
+
+
+def present_groups(pairs: Pairs, wanted: Sequence[str]) -> list[Present]:
+    """Those of the named groups of which the metric has a language."""
+    found = [among(name, list(pairs.languages)) for name in wanted if members(name)]
+    return [each for each in found if each.members]
+
+
+def missing_members(pairs: Sequence[Pairs], groups: Sequence[Sequence[Present]]) -> tuple[str, ...]:
+    told = {
+        f"{each.task}: {group.name} is the mean over {', '.join(group.members)}; it has no"
+        f" {', '.join(group.missing)}"
+        for each, found in zip(pairs, groups, strict=True)
+        for group in found
+        if group.missing
+    }
+    return tuple(sorted(told))

@@ -13,7 +13,7 @@ from dataclasses import asdict
 from itertools import groupby
 from xml.etree import ElementTree as ET
 
-from towereval.compare import MEAN, Comparison, Report, Verdict, place
+from towereval.compare import Comparison, Report, Verdict, language_of, place
 from towereval.printable import markdown, visible
 
 # What XML 1.0 has no character for.
@@ -65,7 +65,7 @@ def as_markdown(report: Report) -> str:
 def _markdown_row(one: Comparison) -> str:
     cells = [
         *(markdown(f"{one.task}@{one.variant}", 200), markdown(one.metric, 200)),
-        "macro mean" if one.language == MEAN else markdown(one.language, 200),
+        markdown(language_of(one), 200),
         *(number(one.base, one.scale), number(one.candidate, one.scale)),
         f"{signed(one.delta, one.scale)} ({interval(one)})",
         *map(probability, (one.p, one.p_bh, one.p_adjusted)),
@@ -96,7 +96,7 @@ _KINDS = ("failure", "skipped")
 
 
 def _case(suite: ET.Element, one: Comparison) -> ET.Element:
-    name = "macro mean" if one.language == MEAN else one.language
+    name = language_of(one)
     attributes = {"name": name, "classname": f"towereval.{one.task}.{one.metric}", "time": "0"}
     case = ET.SubElement(suite, "testcase", {k: _xml(v) for k, v in attributes.items()})
     if one.verdict == "regression":

@@ -190,3 +190,14 @@ def test_without_its_samples_the_page_says_so(browser: Any, made: Made, tmp_path
     cell(page, "alpha-70b", -1).click()
     page.wait_for_selector("#samples:has-text('is not beside this page')")
     page.close()
+
+
+def test_an_average_names_who_is_missing(wide: Any, made: Made) -> None:
+    show(wide, made.address, "languages=group:core")
+    meaning = wide.inner_text("#meaning")
+    assert "3 languages (en, de, fr; English is in)" in meaning
+    assert "Of core nl, pt, ru, zh-Hans, zh-Hant, es, it are missing." in meaning
+    wide.uncheck("[name=english]")
+    assert "Of core nl," in wide.inner_text("#meaning")  # who is out is not missing
+    wide.select_option("[name=languages]", "script:Latn")
+    assert "missing" not in wide.inner_text("#meaning")

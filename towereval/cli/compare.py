@@ -36,6 +36,7 @@ def compare(
     alpha: Annotated[float, typer.Option(help="False alarms allowed.")] = 0.05,
     margin: Annotated[float, typer.Option(help="Drop allowed, in parts of the scale.")] = 0.02,
     metrics: Annotated[str, typer.Option(help="Gate these instead of each task's first.")] = "",
+    languages: Annotated[str, typer.Option(help="Only these; of a group its mean, too.")] = "",
     format: Annotated[Format, typer.Option(help="How the report is written.")] = Format.TABLE,  # noqa: A002
 ) -> None:
     """Judge a run against another: exit 0 pass, 1 regression, 3 inconclusive."""
@@ -44,7 +45,7 @@ def compare(
     from towereval.compare import compare as compare_runs
     from towereval.measured import read
 
-    settings = Settings(alpha, margin, options.names(metrics))
+    settings = Settings(alpha, margin, options.names(metrics), options.names(languages))
     try:
         old, new = (read(path, settings.metrics) for path in (base, candidate))
         report = compare_runs(old, new, settings)
@@ -114,11 +115,12 @@ def _show_table(report: Report) -> None:
 def _cells(one: Comparison) -> list[str]:
     from rich.markup import escape
 
+    from towereval.compare import language_of
     from towereval.printable import visible
     from towereval.verdicts import interval, number, probability, signed
 
     return [
-        "macro mean" if one.language == "*" else escape(visible(one.language, 20)),
+        escape(visible(language_of(one), 40)),
         *(number(one.base, one.scale), number(one.candidate, one.scale)),
         *(signed(one.delta, one.scale), interval(one)),
         *map(probability, (one.p, one.p_bh, one.p_adjusted)),

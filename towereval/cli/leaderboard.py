@@ -35,6 +35,7 @@ def leaderboard(
     results: Annotated[Path, typer.Argument(help="Where runs are kept.")] = Path("results"),
     output: Annotated[Path, typer.Option(help="Folder for index.html and its files.")] = FOLDER,
     format: Annotated[Format, typer.Option(help="Markdown has the intervals.")] = Format.TABLE,  # noqa: A002
+    languages: Annotated[str, typer.Option(help="Only these codes and groups, as de,core.")] = "",
     title: Annotated[str, typer.Option(help="The page's title.")] = "",
     models: Annotated[Path | None, typer.Option(help="Sizes and licences in a TOML file.")] = None,
     samples: Annotated[int, typer.Option(help="Samples a cell shows; 0: none.")] = 5,
@@ -42,13 +43,16 @@ def leaderboard(
     pictures: Annotated[bool, typer.Option(help="Reduced pictures beside the samples.")] = True,
 ) -> None:
     """Put all runs on one page, index.html, and into leaderboard.json."""
-    from towereval.leaderboard.build import build
+    from towereval.leaderboard.build import build, only
     from towereval.leaderboard.publish import Publication, publish_board
     from towereval.leaderboard.samples import Bounds
 
     if samples < 0:
         raise UsageError(f"--samples is a number of samples a cell, not {samples}")
     board = build(results)
+    named = options.names(languages)
+    if named:
+        board = only(board, named)
     chosen = options.names(samples_of)
     for name in chosen:
         if name not in board.models:
@@ -65,6 +69,8 @@ def leaderboard(
         _show_ranking(content)
     else:
         _show_table(board)
+    if named:
+        _show_groups(content, named, format)
     print(output / "index.html", file=sys.stderr)
 
 
@@ -154,6 +160,58 @@ def _show_ranking(content: Mapping[str, Any]) -> None:
     rest = len(content["models"]) - min(len(ranked), LONGEST)
     over = ", ".join(names) if len(names) <= 6 else f"{len(names)} tasks"
     print(f"average over {over}; {rest} more models on the page")
+
+
+def _show_groups(content: Mapping[str, Any], named: Sequence[str], format: Format) -> None:  # noqa: A002
+    """The mean over what each measure has of each named group, and what it has not."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from towereval.cli.console import print_table
+    from towereval.printable import markdown, visible
+
+    models = [model["name"] for model in content["models"]]
+    heads = ["task", "metric", "group", "mean over", *models, "missing"]
+    rows = list(_group_rows(content, named))
+    if format is Format.MARKDOWN and rows:
+        print(f"\n| {' | '.join(markdown(head, 80) for head in heads)} |")
+        print("|---|---|---|---|" + "--:|" * len(models) + "---|")
+        for cells in rows:
+            print(f"| {' | '.join(cells)} |")
+    elif rows:
+        table = Table(box=None, pad_edge=False)
+        for head in heads:
+            table.add_column(Text(visible(head, 40)), justify="right" if head in models else "left")
+        for cells in rows:
+            table.add_row(*cells)
+        print_table(table)
+
+
+def _group_rows(content: Mapping[str, Any], named: Sequence[str]) -> Iterator[list[str]]:
+    from towereval.cli.console import plus_minus
+    from towereval.languages import among, members
+
+    wholes = [line for line in content["lines"] if not line["group"]]
+    means = {((each["measure"],), frozenset([each["language"]])): each for each in wholes}
+    for each in content["averages"]:
+        means[tuple(each["measures"]), frozenset(each["languages"])] = each
+    for m, measure in enumerate(content["measures"]):
+        for name in filter(members, named):
+            present = among(name, measure["languages"])
+            if not present.members:
+                continue
+            mean = means[(m,), frozenset(present.members)]
+            cells = []
+            for value, low, high in zip(
+                mean["value"], mean["ci_low"], mean["ci_high"], strict=True
+            ):
+                text = "-" if value is None else f"{value * measure['points']:.1f}"
+                if low is not None:
+                    text += f" {plus_minus()}{(high - low) / 2 * measure['points']:.1f}"
+                cells.append(text)
+            task = f"{measure['task']}@{measure['variant']}"
+            over, missing = (" ".join(codes) or "-" for codes in (present.members, present.missing))
+            yield [task, measure["metric"], name, over, *cells, missing]
 
 
 def _show_table(board: Board) -> None:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from towereval.languages import GROUPS, LANGUAGES, PLAIN, TIERS
+from towereval.languages import GROUPS, LANGUAGES, TIERS, expand, meant, members
 from towereval.leaderboard.table import Table
 
 Floats = NDArray[np.float64]
@@ -58,8 +58,8 @@ def selections(languages: Sequence[str]) -> tuple[Selection, ...]:
             found.append(Selection(kind, name, tuple(c for c in languages if name in groups(c))))
     scripts = sorted({LANGUAGES[code].script for code in languages if code in LANGUAGES})
     for script in scripts:
-        members = tuple(c for c in languages if c in LANGUAGES and LANGUAGES[c].script == script)
-        found.append(Selection("script", script, members))
+        written = tuple(c for c in languages if c in LANGUAGES and LANGUAGES[c].script == script)
+        found.append(Selection("script", script, written))
     for each in list(found):
         rest = tuple(code for code in each.languages if code != "en")
         found.append(Selection(each.kind, f"{each.name} without English", rest))
@@ -72,9 +72,26 @@ def selections(languages: Sequence[str]) -> tuple[Selection, ...]:
 
 
 def groups(code: str) -> tuple[str, ...]:
-    """Groups and tier of a language; a plain code is in those of the varieties it stands for."""
-    meant = {code, *(variety for variety, plain in PLAIN.items() if plain == code)}
-    return tuple(name for name, members in (GROUPS | TIERS).items() if meant & set(members))
+    """Groups and tier of a language, as `languages.expand` has them."""
+    named = [(name, name) for name in GROUPS] + [(tier, f"tier:{tier}") for tier in TIERS]
+    return tuple(name for name, group in named if code in expand((group,)))
+
+
+def named_groups(languages: Sequence[str]) -> tuple[dict[str, object], ...]:
+    """The groups and tiers of which the board has a language: kind, name, and of each member the
+    codes that stand for it.
+    """
+    named = [("group", name, name) for name in GROUPS]
+    named += [("tier", tier, f"tier:{tier}") for tier in TIERS]
+    return tuple(
+        {
+            "kind": kind,
+            "name": name,
+            "members": {code: list(meant(code)) for code in members(group)},
+        }
+        for kind, name, group in named
+        if set(expand((group,))) & set(languages)
+    )
 
 
 def errors(low: Floats, high: Floats) -> Floats:

@@ -7,13 +7,14 @@ the one that was asked last speaks, whenever it was scored; a run cut short by -
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TypeAlias
 
 from towereval.errors import StoreError, UsageError
+from towereval.languages import select
 from towereval.results import Run, read_run
 from towereval.types import Result
 
@@ -95,6 +96,21 @@ def fold(runs: list[Run], notices: list[str]) -> Board:
     models = sorted({run.model for run in runs})
     found = {(run.model, run.run_id): run for run in runs}
     return Board(tuple(models), ordered, tuple(dict.fromkeys(notices)), found)
+
+
+def only(board: Board, wanted: Sequence[str]) -> Board:
+    """The board in the languages of those codes and groups, with the means over no other.
+
+    Raises `UnknownName` for what no line is in.
+    """
+    offered = sorted({line.language for line in board.rows} - {"*"})
+    chosen = set(select(wanted, offered))
+    rows = {
+        line: cells
+        for line, cells in board.rows.items()
+        if chosen.issuperset(line.languages or (line.language,))
+    }
+    return replace(board, rows=rows)
 
 
 def origin(run: Run) -> str:

@@ -19,6 +19,7 @@ from towereval.leaderboard.averages import (
     columns_of,
     groups,
     languages_of,
+    named_groups,
     over_languages,
     over_tasks,
     selections,
@@ -56,6 +57,7 @@ def document(
         "towereval": __version__,
         "models": [_model(board, name, cards.get(name, Card())) for name in table.models],
         "languages": [_language(code) for code in table.languages],
+        "groups": list(named_groups(table.languages)),
         "measures": [
             {
                 "task": measure.task,

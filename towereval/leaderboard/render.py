@@ -114,6 +114,7 @@ def _packed(content: Mapping[str, Any]) -> dict[str, Any]:
             for run in model["runs"]
         ],
         "languages": content["languages"],
+        "groups": content["groups"],
         "measures": [_measure(measure, measures) for measure in measures],
         "pairs": [[line["measure"], line["language"]] for line in lines],
         "cells": columns,

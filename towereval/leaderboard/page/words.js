@@ -73,13 +73,27 @@ function meaningOf(board, view, most) {
   const english = has.has("en") ? `English is ${mine.includes("en") ? "in" : "out"}` : "";
   const about = [listed(mine, most.languages), english].filter(Boolean).join("; ");
   const alone = mine.length === 1;
+  const lacking = missingMembers(board, state, mine);
+  const missing = lacking.length
+    ? ` Of ${state.languages.split(":")[1]} ${listed(lacking, most.languages) || `${lacking.length} languages`} ${lacking.length === 1 ? "is" : "are"} missing.`
+    : "";
   const languages = alone ? languageName(board, mine[0]) : `${mine.length} languages${about ? ` (${about})` : ""}`;
   const out = state.measure === "" && state.view !== "fidelity" ? board.measures.filter((measure) => !measure.averaged) : [];
   const left = [...new Set(out.map(measureName))];
   const rest = left.length ? ` Not in it: ${listed(left, most.tasks) || `${left.length} measures`}.` : "";
   if (names.length === 1) {
-    return `Average: ${names[0]}${alone ? ` in ${languages}` : `, unweighted mean over ${languages}`}.${rest}`;
+    return `Average: ${names[0]}${alone ? ` in ${languages}` : `, unweighted mean over ${languages}`}.${missing}${rest}`;
   }
   const where = alone ? ` in ${languages}` : `, each the unweighted mean of those of ${languages} that it has`;
-  return `Average: unweighted mean of ${names.length} tasks${tasks ? ` (${tasks})` : ""}${where}.${rest}`;
+  return `Average: unweighted mean of ${names.length} tasks${tasks ? ` (${tasks})` : ""}${where}.${missing}${rest}`;
+}
+
+// Members of the selected group for which none of the averaged languages stands.
+function missingMembers(board, state, codes) {
+  const [kind, name] = state.languages.split(":");
+  const group = board.groups.find((each) => each.kind === kind && each.name === name);
+  if (!group) return [];
+  return Object.entries(group.members)
+    .filter(([code, stands]) => !stands.some((each) => codes.includes(each)) && !(code === "en" && state.english === "out"))
+    .map(([code]) => code);
 }
