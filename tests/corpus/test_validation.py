@@ -155,11 +155,16 @@ def test_answers_in_another_language_are_told(tmp_path: Path) -> None:
     german = "Der kleine Hund läuft am Abend durch den Garten und bellt den Nachbarn an."
     rows = [
         row(language, language=language, messages=turns(("user", "?"), ("assistant", text)))
-        for language, text in (("de", german), ("fr", german), ("ko", german), ("nl", "Ja."))
+        for language, text in (("ja", german), ("ko", german), ("nl", "Ja."), ("xx", german))
     ]
     file = write(tmp_path / "a.jsonl", *rows)
-    told = [(kind, line) for kind, line, _ in found(file, identify=True) if "content" not in kind]
-    assert told == [("wrong language", 2), ("wrong language", 3)]
+    told = [one for one in found(file, identify=True) if one[0] == "wrong language"]
+    # By script alone, for which the identifier's models need not be read.
+    assert told == [
+        ("wrong language", 1, "the answer is taken for Latin script, the record says ja"),
+        ("wrong language", 2, "the answer is taken for Latin script, the record says ko"),
+    ]
+    assert "wrong language" not in {kind for kind, *_ in found(file)}
 
 
 def test_duplicates_by_hand() -> None:
