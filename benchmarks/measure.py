@@ -45,7 +45,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def publish(name: str, text: str, gpu: str = "") -> Path:
+def publish(name: str, text: str, gpu: str = "", folder: Path = RESULTS) -> Path:
     """Print a result and write it to results/, under the date and the hardware's name."""
     found = describe()
     packages = found["packages"]
@@ -64,8 +64,8 @@ def publish(name: str, text: str, gpu: str = "") -> Path:
         f" load average at the end (1, 5, 15 minutes) {load}",
     ]
     print(text, flush=True)
-    file = RESULTS / f"{day}-{_slug(machine)}-{name}.md"
-    file.parent.mkdir(exist_ok=True)
+    file = folder / f"{day}-{_slug(machine)}-{name}.md"
+    folder.mkdir(exist_ok=True)
     file.write_text("\n\n".join([*head, text]) + "\n", encoding="utf-8")
     return file
 
