@@ -86,7 +86,7 @@ def _decodes_to(picture: Any, source: Path | bytes, shown: Any) -> bool:
     """Whether towereval will decode the file to these pixels: upright, in RGB."""
     from PIL import Image, ImageOps
 
-    if picture is shown and not picture.getexif().get(_ORIENTATION, 1) > 1:
+    if picture is shown and picture.getexif().get(_ORIENTATION, 1) == 1:
         return True
     with suppress(OSError, ValueError, SyntaxError):
         try:
@@ -95,9 +95,25 @@ def _decodes_to(picture: Any, source: Path | bytes, shown: Any) -> bool:
             picture = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
         if picture.mode.startswith(("I", "F")):  # towereval reduces these in its own way
             return False
-        upright = ImageOps.exif_transpose(picture)
+        turned = picture.getexif().get(_ORIENTATION, 1) != 1
+        upright = ImageOps.exif_transpose(picture) if turned else picture
         if upright.size != shown.size:
             return False
         rgb = upright if upright.mode == "RGB" else upright.convert("RGB")
-        return bool(rgb.tobytes() == shown.tobytes())
+        return _is_equal(rgb, shown)
     return False
+
+
+def _is_equal(one: Any, other: Any) -> bool:
+    """Compared where they lie: a copy of a megapixel in fresh memory takes as long as a decoding.
+
+    What is no single block of memory, or differs in a byte that is no colour, Pillow compares.
+    """
+    import pyarrow
+    from PIL import ImageChops
+
+    with suppress(ValueError):
+        blocks = [pyarrow.array(picture).buffers()[-1] for picture in (one, other)]
+        if blocks[0].equals(blocks[1]):
+            return True
+    return ImageChops.difference(one, other).getbbox() is None
