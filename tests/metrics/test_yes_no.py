@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -16,6 +18,7 @@ from towereval.metrics.yes_no import (
     pope_verdict,
     verdict,
 )
+from towereval.statistics import Observations, estimate
 from towereval.types import Response, Sample
 
 YES_NO = {
@@ -138,3 +141,23 @@ def test_a_picture_without_its_second_question_is_unscored() -> None:
     sample, responses = picture("count", "Yes", "No")
     with pytest.raises(Unscorable, match="wanted a picture's two questions"):
         PairAccuracy("mme").sample(sample, responses[:1])
+
+
+def test_a_score_over_subtasks_has_an_interval() -> None:
+    """Two thirds of 90 pictures are right in each of ten subtasks; pictures are the clusters."""
+    metric = MmeScore("perception", "mme")
+    asked = [
+        picture(subtask, "Yes", "No" if number % 3 else "Yes")
+        for subtask in PERCEPTION
+        for number in range(9)
+    ]
+    rows = np.array([metric.sample(*one) for one in asked])
+    clusters = [str(number) for number in range(len(rows))]
+    found, _ = estimate(metric, {"en": Observations(rows, clusters)})
+    one = found["en"]
+    assert one.value == pytest.approx(10 * (2 * 200 + 50) / 3)
+    assert one.low is not None
+    assert one.high is not None
+    # 150 * sqrt(2 / 9 / 9) a subtask, ten of them independent.
+    half = 1.96 * 150 * math.sqrt(10 * (2 / 9) / 9)
+    assert (one.high - one.low) / 2 == pytest.approx(half, rel=0.15)
