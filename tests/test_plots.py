@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from collections.abc import Sequence
@@ -352,3 +353,14 @@ def test_several_tasks_ask_which(tmp_path: Path) -> None:
     folder = finished(tmp_path, "a", "r1", {}, {"task": "textvqa"})
     done = towereval("plot", "languages", folder, "--output", "a.svg", cwd=tmp_path)
     assert "--task is needed: there are ocrbench, textvqa" in error_line(done, 2)
+
+
+def test_bars_below_zero_and_beyond_one_are_drawn_whole(tmp_path: Path) -> None:
+    """Gains in nats have no best value, and a picture may mislead."""
+    bars = (Bar("de", -0.5, -1.5, 0.5, 8), Bar("fr", 30.0, 28.0, 32.0, 8))
+    figure = draw_languages([Series("m", bars)], "multi30k", "cxmi", math.inf)
+    left, right = figure.axes[0].get_xlim()
+    assert left < -1.5
+    assert right > 32.0
+    nothing = draw_languages([Series("m", (Bar("de", 0.0, None, None, 2),))], "t", "m", math.inf)
+    assert nothing.axes[0].get_xlim() == pytest.approx((0.0, 1.24))

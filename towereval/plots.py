@@ -5,6 +5,7 @@ Needs matplotlib (extra `plots`). The same numbers give the same figure.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -64,7 +65,8 @@ class Gain:
 def draw_languages(series: Sequence[Series], title: str, metric: str, scale: float) -> Figure:
     """One bar a run and language, best first by the first run, the macro mean on top.
 
-    `scale` is the metric's best value. Raises `UsageError` for more runs than can be told apart.
+    `scale` is the metric's best value, infinity where it has none. Raises `UsageError` for more
+    runs than can be told apart.
     """
     if not 1 <= len(series) <= len(COLOURS):
         raise UsageError(f"a plot shows 1 to {len(COLOURS)} runs, found {len(series)}")
@@ -73,7 +75,9 @@ def draw_languages(series: Sequence[Series], title: str, metric: str, scale: flo
         raise UsageError(f"{title}: no language has a value to draw")
     step = max(1.0, 0.55 * len(series) + 0.25)
     figure, axes = _canvas(len(order) * step, title, f"{metric}, 95% intervals")
-    highest = max(bar.high or bar.value for each in series for bar in each.bars)
+    bars = [bar for each in series for bar in each.bars]
+    highest = max(bar.value if bar.high is None else bar.high for bar in bars)
+    lowest = min(0.0, *(bar.value if bar.low is None else bar.low for bar in bars))
     alone = len(series) == 1
     for number, each in enumerate(series):
         found = {bar.language: bar for bar in each.bars}
@@ -83,12 +87,16 @@ def draw_languages(series: Sequence[Series], title: str, metric: str, scale: flo
                 colour = _MEAN if alone and language == "*" else COLOURS[number]
                 _bar(axes, row * step + offset, bar, colour, f"{number}-{row}")
                 if alone:
-                    _value(axes, row, bar, decimals=1 if scale > 1 else 3)
+                    _value(axes, row, bar, decimals=1 if 1 < scale < math.inf else 3)
     axes.set_yticks([row * step for row in range(len(order))], map(language_name, order))
     axes.set_ylim((len(order) - 1) * step + 0.6 * step, -0.6 * step)
     # Where all is zero the axis is as long as it can be.
-    axes.set_xlim(0, (min(scale, highest) or scale) * (1.24 if alone else 1.04))
-    axes.set_xticks([tick for tick in axes.get_xticks() if 0 <= tick <= scale])
+    empty = 0.0 if lowest < 0 else scale if math.isfinite(scale) else 1.0
+    right = max(min(scale, highest), 0.0) or empty
+    axes.set_xlim(1.04 * lowest, right + (right - lowest) * (0.24 if alone else 0.04))
+    axes.set_xticks(
+        [tick for tick in axes.get_xticks() if lowest <= tick <= min(scale, axes.get_xlim()[1])]
+    )
     if "*" in order and len(order) > 1:
         axes.axhline(0.5 * step, color="#bbbbbb", linewidth=0.8)
     if not alone:
@@ -192,7 +200,9 @@ def _bar(axes: Axes, place: float, bar: Bar, colour: str, name: str) -> None:
 
 def _value(axes: Axes, place: float, bar: Bar, decimals: int) -> None:
     label = f"  {bar.value:.{decimals}f}   n {bar.n}"
-    axes.text(max(bar.value, bar.high or 0), place, label, va="center", fontsize=7.5, color=_FAINT)
+    axes.text(
+        max(bar.value, bar.high or 0, 0), place, label, va="center", fontsize=7.5, color=_FAINT
+    )
 
 
 def _gain(axes: Axes, place: float, gain: Gain, right: float, name: str, *, mean: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -38,6 +39,7 @@ def languages(
     """Draw a bar a language with its interval, for one run or several."""
     from towereval import plugins
     from towereval.figure_files import save
+    from towereval.influence import Unbounded
     from towereval.plots import Bar, Series, draw_languages
     from towereval.results import read_run
 
@@ -59,7 +61,8 @@ def languages(
     what = f"{first.task}@{first.variant} {first.metric}"
     what += " (sample)" if first.split == "sample" else ""
     title, measured = (done[0].model, what) if len(done) == 1 else (what, first.metric)
-    scale = plugins.load_metric(f"{first.task}@{first.variant}", first.metric).scale
+    measure = plugins.load_metric(f"{first.task}@{first.variant}", first.metric)
+    scale = math.inf if isinstance(measure, Unbounded) else measure.scale
     save(draw_languages(series, title, measured, scale), output)
     print(output)
 
