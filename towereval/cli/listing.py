@@ -81,5 +81,6 @@ def _prepared(checkpoint: Checkpoint) -> str:
 
 
 def _list(files: dict[str, Path]) -> None:
+    width = max(map(len, files), default=0)
     for name, file in files.items():
-        print(f"{name:14} {plugins.summary(file)}")
+        print(f"{name:{width}} {plugins.summary(file)}")
