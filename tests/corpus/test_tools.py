@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ from towereval.corpus.caption_prompts import BANKS, pair_file, paired, read_bank
 from towereval.corpus.llava import Stated, convert
 from towereval.corpus.quality import filter_file, find_metric
 from towereval.corpus.records import Slot
+from towereval.corpus.select import Choice
+from towereval.corpus.select import select as select_records
 from towereval.corpus.video_split import split
 from towereval.errors import DataError, UnknownName, UsageError
 from towereval.metrics.comet import Segment
@@ -122,6 +125,46 @@ def test_what_is_no_conversation_is_named(tmp_path: Path, row: object, said: str
     with pytest.raises(DataError, match=f"a\\.json:2: .*{re.escape(said)}"):
         convert(file, Stated("S", "de", "t"), tmp_path / "out.jsonl")
     assert not (tmp_path / "out.jsonl").exists()
+
+
+# --- select ---
+
+
+def many(file: Path, count: int) -> Path:
+    rows = [
+        row(f"{n}", language=("en", "pt-BR", "ko")[n % 3], source="AB"[n % 2]) for n in range(count)
+    ]
+    return write(file, *rows)
+
+
+def test_a_part_is_selected_in_its_order(tmp_path: Path) -> None:
+    file = many(tmp_path / "all.jsonl", 30)
+    select = partial(select_records, file, output=tmp_path / "out.jsonl", advance=lambda: None)
+    # Core has Portuguese, which its varieties are.
+    assert select(Choice(languages=("core",))) == {"en": 10, "pt-BR": 10}
+    assert select(Choice(languages=("ko",), sources=("A",))) == {"ko": 5}
+    assert select(Choice(most=4)) == {"en": 4, "pt-BR": 4, "ko": 4}
+    ids = [int(one.id) for one in records(tmp_path / "out.jsonl")]
+    assert ids == sorted(ids)
+    turned = write(tmp_path / "turned.jsonl", *reversed(file.read_text().splitlines()))
+    select_records(turned, Choice(most=4), tmp_path / "same.jsonl", lambda: None)
+    assert sorted(int(one.id) for one in records(tmp_path / "same.jsonl")) == ids
+    select(Choice(most=4, seed=1))
+    assert [int(one.id) for one in records(tmp_path / "out.jsonl")] != ids
+
+
+def test_a_selection_of_nothing_is_refused(tmp_path: Path) -> None:
+    file = many(tmp_path / "all.jsonl", 3)
+    with pytest.raises(UnknownName, match="unknown language 'kor'"):
+        select_records(file, Choice(("kor",)), tmp_path / "out.jsonl", lambda: None)
+    with pytest.raises(DataError, match="no record is left"):
+        select_records(file, Choice(("tier:T1",)), tmp_path / "out.jsonl", lambda: None)
+    assert not (tmp_path / "out.jsonl").exists()
+    done = towereval(
+        *("data", "select", file, "--origins", "public", "--output", "b/out.jsonl"), cwd=tmp_path
+    )
+    assert done.stdout == "en: 1\nko: 1\npt-BR: 1\nb/out.jsonl\n"
+    assert done.stderr.splitlines()[-1].startswith("note: media of b/out.jsonl stay below")
 
 
 # --- video split ---

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +12,7 @@ import pytest
 
 from tests.chat_server import Asked, ChatServer, Reply, completion, refusal
 from tests.corpus.corpora import asked_text, records, row, shown, translated, write
-from tests.test_cli import towereval
+from tests.test_cli import MAIN, surroundings, towereval
 from towereval.corpus.records import Slot, Translation
 from towereval.corpus.translate import Translator
 from towereval.corpus.translated_records import Counts, translate_file
@@ -145,6 +148,34 @@ def test_what_cannot_be_translated_is_refused(tmp_path: Path, translator: Transl
     with pytest.raises(UsageError, match="unknown engine"):
         translate(file, tmp_path / "out.jsonl", replace(translator, engine="vlm"))
     assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_what_was_answered_survives_a_kill(tmp_path: Path, server: ChatServer) -> None:
+    def slow(asked: Asked) -> Reply:
+        return replace(completion(translated(asked)), seconds=0.1)
+
+    server.script = slow
+    file = write(tmp_path / "en.jsonl", *(row(str(n)) for n in range(160)))
+    words = ["data", "translate", str(file), "--to", "de", "--model", "t", "--engine", "openai"]
+    words += ["--engine-args", f"base_url={server.url}", "--output", "out.jsonl"]
+    command = [sys.executable, "-c", MAIN, *words]
+    process = subprocess.Popen(command, cwd=tmp_path, env=surroundings(), stderr=subprocess.PIPE)
+    for _ in range(600):
+        if len(server.asked) > 100:
+            break
+        time.sleep(0.05)
+    process.kill()
+    process.communicate(timeout=30)
+    assert not (tmp_path / "out.jsonl").exists()
+
+    server.script = translated
+    server.asked.clear()
+    done = towereval(*words, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "de: 160 translated\nout.jsonl\n"), done.stderr
+    assert (
+        0 < len(server.asked) < 140
+    )  # of 161 texts; what came within the last half second is lost
+    assert len(records(tmp_path / "out.jsonl")) == 160
 
 
 def test_the_command(tmp_path: Path, server: ChatServer) -> None:

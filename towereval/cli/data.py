@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from towereval.cli import data_translation, options
-from towereval.cli.data_tables import Format, escaped, show_lines, write_json
+from towereval.cli.data_tables import Format, escaped, show_lines, tell_media, write_json
 
 if TYPE_CHECKING:
     from towereval.corpus.contamination import Held
@@ -145,6 +145,37 @@ def from_llava(
     print(f"{output}: {count} records")
 
 
+@app.command("select")
+def select(
+    file: Annotated[Path, typer.Argument(help="Records, as JSONL or parquet.")],
+    output: Annotated[Path, typer.Option(help="The file that is written.")],
+    languages: Annotated[str, typer.Option(help="Codes or groups, as de,fr or core.")] = "",
+    sources: Annotated[str, typer.Option(help="Only these, as a,b.")] = "",
+    tasks: Annotated[str, typer.Option(help="Only these, as a,b.")] = "",
+    origins: Annotated[str, typer.Option(help="public, translated, synthetic; as a,b.")] = "",
+    most: Annotated[int, typer.Option(min=0, help="So many a language at most; 0: all.")] = 0,
+    seed: Annotated[int, typer.Option(help="Draws which.")] = 0,
+) -> None:
+    """Keep a part of records: by language, source, task, origin, and by lot."""
+    from towereval.cli.console import Progress
+    from towereval.corpus.select import Choice
+    from towereval.corpus.select import select as choose
+
+    choice = Choice(
+        *(options.names(languages), options.names(sources)),
+        *(options.names(tasks), options.names(origins)),
+        most=most,
+        seed=seed,
+    )
+    with closing(Progress()) as progress:
+        progress.stage("selecting", None)
+        counts = choose(file, choice, output, progress.advance)
+    for language, count in sorted(counts.items()):
+        print(f"{language}: {count}")
+    tell_media(file, output)
+    print(output)
+
+
 @app.command("census")
 def census(
     files: Annotated[list[Path], typer.Argument(help="Records, as JSONL or parquet.")],
@@ -193,6 +224,7 @@ def caption_prompts(
     counts = pair_file(file, known, seed, output, again=again)
     for language, count in sorted(counts.items()):
         print(f"{language}: {count} captions paired")
+    tell_media(file, output)
     print(output)
 
 
@@ -212,6 +244,7 @@ def video_split(
     for language, count in counts.items():
         name = output / f"{language}{file.suffix}"
         print(f"{name}: {count}{'' if language == 'en' else ' to be translated'}")
+    tell_media(file, output / file.name)
 
 
 app.command("translate")(data_translation.translate)

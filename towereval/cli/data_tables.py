@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +13,14 @@ class Format(StrEnum):
     TABLE = "table"
     MARKDOWN = "markdown"
     JSON = "json"
+
+
+def tell_media(file: Path, output: Path) -> None:
+    """Records name their media below the folder of the file that they came in."""
+    if file.parent.resolve() != output.parent.resolve():
+        print(
+            f"note: media of {output} stay below {file.parent}: --media names it", file=sys.stderr
+        )
 
 
 def escaped(text: str) -> str:

@@ -36,8 +36,10 @@ def translate(
 ) -> None:
     """Translate records' texts; the same command asks only what is missing."""
     from towereval.cli.console import Progress, quiet_libraries, show_failures
+    from towereval.cli.data_tables import tell_media
     from towereval.corpus.translated_records import translate_file
 
+    _check_apart(file, output)
     share = options.share(max_failed, "--max-failed")
     quiet_libraries()
     translator = _translator(model, engine, engine_args, max_tokens, retries)
@@ -50,6 +52,7 @@ def translate(
     show_failures(counts.reasons.most_common())
     if counts.failed:
         print(f"{counts.failed} requests failed: the same command asks them again")
+    tell_media(file, output)
     print(output)
     raise typer.Exit(_status(counts.translated.total(), counts.missing.total(), share))
 
@@ -64,9 +67,10 @@ def filter_translations(
 ) -> None:
     """Keep the translations that a reference-free metric scores high enough."""
     from towereval.cli.console import Progress
-    from towereval.cli.data_tables import Format, show_lines, write_json
+    from towereval.cli.data_tables import Format, show_lines, tell_media, write_json
     from towereval.corpus.quality import filter_file, find_metric
 
+    _check_apart(file, output)
     chosen = find_metric(metric, checkpoint)
     with closing(Progress()) as progress:
         found = filter_file(file, chosen, least, output, progress)
@@ -86,6 +90,7 @@ def filter_translations(
         }
         content = {"schema": 1, "signature": found.signature, "min": least, "languages": languages}
         write_json(report, {**content, "untranslated": found.untranslated})
+    tell_media(file, output)
     print(output)
 
 
@@ -163,6 +168,11 @@ def _translator(
 
     found = options.values(engine_args or [], "--engine-args")
     return Translator(model, engine, found, max_tokens, retries)
+
+
+def _check_apart(file: Path, output: Path) -> None:
+    if file.resolve() == output.resolve():
+        raise UsageError(f"--output {output} is the file that is read: name another one")
 
 
 def _status(translated: int, missing: int, most: float) -> int:
