@@ -154,6 +154,7 @@ def test_a_picture_that_kills_costs_its_own_answers(tiny: Model, tmp_path: Path)
         ({"replicas": 10_000}, UsageError, r"10000 replicas of 1 [CG]PU need 10000 [CG]PU, there"),
         ({"gpu_memory_fraction": 2}, EngineError, r"a replica cannot start: .*gpu_memory_fraction"),
         ({"address": "127.0.0.1:1"}, EngineError, r"Ray cannot be reached: "),
+        ({"patience": 0.1}, EngineError, r"1 of 1 replicas did not start within 0 s"),
     ],
 )
 def test_replicas_that_cannot_start_are_one_error(
