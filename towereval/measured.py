@@ -61,8 +61,10 @@ class Measured:
     tasks: Mapping[str, MeasuredTask]
 
 
-def read(path: Path, metrics: Collection[str] = ()) -> Measured:
-    """Raises `UsageError` where there is no run, `StoreError` for one that cannot be trusted.
+def read(path: Path, metrics: Collection[str] = (), only_tasks: Collection[str] = ()) -> Measured:
+    """All its tasks, or those that are named.
+
+    Raises `UsageError` where there is no run, `StoreError` for one that cannot be trusted.
 
     That is also one in which a metric failed that is to be judged by: one of `metrics`, or a task's
     first where none of them is its own.
@@ -79,7 +81,11 @@ def read(path: Path, metrics: Collection[str] = ()) -> Measured:
             why = "".join(f"; {count}x {reason}" for reason, count in store.failures(3))
             raise StoreError(f"{path}: {missing} requests have no answer: resume the run{why}")
         split, asked = _asked(run)
-        tasks = {name: _task(path, store, run, name, told, metrics) for name, told in asked.items()}
+        tasks = {
+            name: _task(path, store, run, name, told, metrics)
+            for name, told in asked.items()
+            if not only_tasks or name in only_tasks
+        }
     return Measured(run.model, run.run_id, split, tasks)
 
 

@@ -62,6 +62,15 @@ class Gain:
     high: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A group's gains under its mean, whose `language` is its heading."""
+
+    name: str
+    mean: Gain
+    members: tuple[Gain, ...]
+
+
 def draw_languages(series: Sequence[Series], title: str, metric: str, scale: float) -> Figure:
     """One bar a run and language, best first by the first run, the macro mean on top.
 
@@ -105,25 +114,40 @@ def draw_languages(series: Sequence[Series], title: str, metric: str, scale: flo
 
 
 def draw_gains(gains: Sequence[Gain], title: str, metric: str) -> Figure:
-    """Gain per language by group, largest first, as figure 3 of TowerVision (arXiv 2510.21849).
+    """Gains by TowerVision's groups, largest first; each opens with its mean, without interval."""
+    sections = [
+        Section(
+            group,
+            Gain(heading(_HEADINGS[group], len(members)), _mean(members), None, None),
+            tuple(members),
+        )
+        for group, members in _sections(gains).items()
+    ]
+    return draw_sections(sections, title, metric)
 
-    Each group opens with its unweighted mean. Bars whose interval holds zero are pale.
+
+def heading(name: str, count: int) -> str:
+    return f"{name}, mean of {count}"
+
+
+def draw_sections(sections: Sequence[Section], title: str, metric: str) -> Figure:
+    """Gain per language by group, as figure 3 of TowerVision (arXiv 2510.21849).
+
+    Bars whose interval holds zero are pale.
     """
-    sections = _sections(gains)
     if not sections:
         raise UsageError(f"{title}: no language to draw a gain of")
-    rows = sum(len(members) for members in sections.values()) + 1.9 * len(sections)
+    gains = [gain for each in sections for gain in (each.mean, *each.members)]
+    rows = len(gains) + 0.9 * len(sections)
     figure, axes = _canvas(rows, title, f"gain in points of {metric}, 95% intervals")
     place, ticks, names = 0.0, [], []
     ends = [end for gain in gains for end in (gain.points, gain.low or 0.0, gain.high or 0.0)]
     low, high = min([*ends, -1.0]), max([*ends, 1.0])
     right = high + 0.17 * (high - low)
-    for number, (group, members) in enumerate(sections.items()):
-        mean = sum(gain.points for gain in members) / len(members)
+    for number, each in enumerate(sections):
         place += 0.9 if number else 0.0
-        whole = Gain(f"{_HEADINGS[group]}, mean of {len(members)}", mean, None, None)
-        for row, gain in enumerate((whole, *members)):
-            _gain(axes, place, gain, right, f"{group}-{row}", mean=row == 0)
+        for row, gain in enumerate((each.mean, *each.members)):
+            _gain(axes, place, gain, right, f"{each.name}-{row}", mean=row == 0)
             ticks.append(place)
             names.append(gain.language if row == 0 else language_name(gain.language))
             place += 1
@@ -167,6 +191,10 @@ def _sections(gains: Iterable[Gain]) -> dict[str, list[Gain]]:
         for group, members in found.items()
         if members
     }
+
+
+def _mean(gains: Sequence[Gain]) -> float:
+    return sum(gain.points for gain in gains) / len(gains)
 
 
 def _canvas(rows: float, title: str, subtitle: str) -> tuple[Figure, Axes]:

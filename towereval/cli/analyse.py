@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from towereval.cli import options
 from towereval.errors import UsageError
+
+if TYPE_CHECKING:
+    from towereval.compare import Comparison
+    from towereval.gains import GroupGain
+    from towereval.plots import Gain
 
 app = typer.Typer(help="Look behind a model's numbers.", no_args_is_help=True)
 
@@ -63,3 +69,92 @@ def modality_gap(
     )
     print(f"probe accuracy      {found.probe_accuracy:.3f}  (0.5 where the two are alike)")
     print(output / "modality-gap.json")
+
+
+@app.command("gain")
+def gain(
+    base: Annotated[Path, typer.Argument(help="A run's folder or a baseline file.")],
+    candidate: Annotated[Path, typer.Argument(help="The same for the other model.")],
+    groups: Annotated[
+        str, typer.Option(help="Groups, tier:T3, script:Arab; as a,b.")
+    ] = "core,added,unseen",
+    task: Annotated[str, typer.Option(help="The benchmark; needed where there are several.")] = "",
+    metric: Annotated[str, typer.Option(help="The task's metric; its first unless given.")] = "",
+    output: Annotated[Path | None, typer.Option(help="A plot: a .png or .svg file.")] = None,
+) -> None:
+    """Show what a run gains over another by groups of languages, by paired samples."""
+    from towereval.gains import gains
+    from towereval.measured import read
+
+    wanted = ([metric] if metric else [], [task] if task else [])
+    old, new = (read(path, *wanted) for path in (base, candidate))
+    named = options.names(groups)
+    found = gains(old, new, named, task, metric)
+    _show_gains(found)
+    one = found[0].mean
+    what = f"{one.task}@{one.variant} {one.metric}"
+    print(f"{new.model} less {old.model}, {what}, in points of 100; {one.signature}")
+    for each in found:
+        if each.missing:
+            print(f"{each.name} is without {', '.join(each.missing)}")
+    for name in named:
+        if name not in [each.name for each in found]:
+            print(f"{name}: neither has a language of it")
+    if output is not None:
+        _draw_gains(found, f"{new.model} \N{MINUS SIGN} {old.model}", what, output)
+        print(output)
+
+
+def _show_gains(found: Sequence[GroupGain]) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    from towereval.cli.console import print_table
+    from towereval.compare import language_of
+    from towereval.printable import visible
+    from towereval.verdicts import probability
+
+    table = Table(box=None, pad_edge=False)
+    for name in ("language", "base", "candidate", "gain", "95% interval", "p", "n"):
+        table.add_column(name, justify="left" if name == "language" else "right")
+    for each in found:
+        for one in (each.mean, *each.languages):
+            shown = _points(one)
+            limits = "-"
+            if shown.low is not None and shown.high is not None:
+                limits = f"{shown.low:+.1f} to {shown.high:+.1f}"
+            values = (f"{100 * value / one.scale:.1f}" for value in (one.base, one.candidate))
+            name = escape(visible(language_of(one), 60))
+            table.add_row(
+                *(f"[bold]{name}[/]" if one.members else f"  {name}", *values),
+                *(f"{shown.points:+.1f}", limits, probability(one.p), f"{one.n}"),
+            )
+        table.add_section()
+    print_table(table)
+
+
+def _points(one: Comparison, name: str = "") -> Gain:
+    from towereval.plots import Gain
+
+    scaled = [None if x is None else 100 * x / one.scale for x in (one.ci_low, one.ci_high)]
+    return Gain(name or one.language, 100 * one.delta / one.scale, *scaled)
+
+
+def _draw_gains(found: Sequence[GroupGain], title: str, what: str, output: Path) -> None:
+    from towereval.figure_files import save
+    from towereval.plots import Section, draw_sections, heading
+
+    sections = [
+        Section(
+            each.name.replace(":", "-"),
+            _points(each.mean, heading(_heading(each.name), len(each.languages))),
+            tuple(map(_points, each.languages)),
+        )
+        for each in found
+    ]
+    save(draw_sections(sections, title, what), output)
+
+
+def _heading(group: str) -> str:
+    kind, colon, name = group.partition(":")
+    return f"{kind.capitalize()} {name}" if colon else f"{group.capitalize()} languages"
