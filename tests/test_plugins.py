@@ -128,8 +128,9 @@ def test_a_users_task_is_found_and_shown(tmp_path: Path) -> None:
     listed = towereval("tasks", cwd=tmp_path, TOWEREVAL_PATH=str(own))
     assert (listed.returncode, listed.stderr) == (0, "")
     lines = listed.stdout.splitlines()
-    assert f"{'mine':{max(map(len, TASKS))}} A task of one's own." in lines
-    assert "bare           " in lines
+    width = max(map(len, TASKS))
+    assert f"{'mine':{width}} A task of one's own." in lines
+    assert f"{'bare':{width}} " in lines
     assert "draft" not in listed.stdout
     assert len(lines) == len(TASKS) + 2
     shown = towereval("tasks", "mine", cwd=tmp_path, TOWEREVAL_PATH=str(own))
