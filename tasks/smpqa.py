@@ -7,8 +7,8 @@ and five for a label (reading), in English about labels in the language:
     {"language": "de", "plot": "bar-000", "image": "images/de/bar-000.png",
      "question_ground": ["Is the bar with label 'Mond' the biggest?", ...],
      "answer_ground": ["yes", ...], "questions_name": [...], "answer_name": ["Mond", ...]}
-`centurio` asks the bare question for at most ten tokens, as Centurio does. `towereval` says how to
-answer, leaves room for labels of many tokens, and takes any language.
+`centurio` asks as that paper does (arXiv 2501.05122, figure 2); 512 tokens are what its baselines
+were given. `towereval` says which answer is wanted of which question, and takes any language.
 """
 
 from __future__ import annotations
@@ -27,9 +27,15 @@ DATASET = Dataset("WueNLP/SMPQA", split="test", media=("image",))
 PUBLISHED = ("en", "de", "it", "id", "zu", "ar", "hi", "ko", "ru", "th", "zh")
 OTHERS = tuple(code for code in LANGUAGES if code not in (*PUBLISHED, "und"))
 INSTRUCTIONS = {
-    "grounding": "\nAnswer with yes or no.",
-    "reading": "\nAnswer with only the label.",
+    "centurio": dict.fromkeys(
+        ("grounding", "reading"), "\nAnswer the question using a single word or phrase."
+    ),
+    "towereval": {
+        "grounding": "\nAnswer with yes or no.",
+        "reading": "\nAnswer with only the label.",
+    },
 }
+TOKENS = {"centurio": 512, "towereval": 32}
 COLUMNS = {
     "grounding": ("question_ground", "answer_ground"),
     "reading": ("questions_name", "answer_name"),
@@ -41,7 +47,6 @@ class Smpqa:
     variant: Literal["centurio", "towereval"]
 
     name: ClassVar[str] = "smpqa"
-    version: ClassVar[int] = 1
     metrics: ClassVar[tuple[Metric, ...]] = (
         SmpqaAccuracy(),
         SmpqaAccuracy(relaxed=True),
@@ -49,6 +54,10 @@ class Smpqa:
         YesRate(),
     )
     needs: ClassVar[frozenset[str]] = frozenset({"generate"})
+
+    @property
+    def version(self) -> int:
+        return 2 if self.variant == "centurio" else 1  # 1 asked the bare question for ten tokens
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -63,7 +72,7 @@ class Smpqa:
                 pairs = zip(texts(row, asked), texts(row, answers), strict=False)
                 if len(row[asked]) != len(row[answers]):
                     raise DataError(f"smpqa: {plot} has not as many answers as {group} questions")
-                ending = INSTRUCTIONS[group] if self.variant == "towereval" else ""
+                ending = INSTRUCTIONS[self.variant][group]
                 for number, (question, answer) in enumerate(pairs):
                     yield Sample(
                         id=f"{plot}-{group}-{number}",
@@ -76,8 +85,7 @@ class Smpqa:
                     )
 
     def requests(self, sample: Sample) -> Iterator[Request]:
-        room = 10 if self.variant == "centurio" else 32
-        yield Request(sample.id, sample.prompt, Decoding(max_tokens=room))
+        yield Request(sample.id, sample.prompt, Decoding(max_tokens=TOKENS[self.variant]))
 
 
 variants = (Smpqa("centurio"), Smpqa("towereval"))

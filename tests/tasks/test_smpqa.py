@@ -33,14 +33,22 @@ def shown(sample: Sample) -> str:
 def test_a_row_becomes_its_questions(local: Local) -> None:
     source = local({"test.jsonl": [ROW]})
     found = list(CENTURIO.samples(source, CENTURIO.languages))
-    assert [(one.id, one.group, one.references, shown(one)) for one in found] == [
-        ("bar-000-grounding-0", "grounding", ("yes",), "Is the bar with label 'Mond' the biggest?"),
-        ("bar-000-reading-0", "reading", ("Haus",), "What is the label of the red bar?"),
-        ("bar-000-reading-1", "reading", ("Mond",), "What is the label of the blue bar?"),
+    assert [(one.id, one.group, one.references) for one in found] == [
+        ("bar-000-grounding-0", "grounding", ("yes",)),
+        ("bar-000-reading-0", "reading", ("Haus",)),
+        ("bar-000-reading-1", "reading", ("Mond",)),
+    ]
+    assert [shown(one) for one in found] == [
+        f"{question}\nAnswer the question using a single word or phrase."
+        for question in (
+            "Is the bar with label 'Mond' the biggest?",
+            "What is the label of the red bar?",
+            "What is the label of the blue bar?",
+        )
     ]
     assert {(one.language, one.cluster) for one in found} == {("de", "bar-000")}
     (request,) = CENTURIO.requests(found[0])
-    assert request.decoding == Decoding(max_tokens=10)
+    assert request.decoding == Decoding(max_tokens=512)
 
 
 def test_our_variant_says_how_to_answer(local: Local) -> None:
