@@ -39,6 +39,8 @@ def folder(made: Path, tmp_path: Path) -> Path:
 
 def edit(file: Path, change: Callable[[Any], object]) -> None:
     content = json.loads(file.read_text())
+    if file.name == "results.json":
+        content.pop("digest", None)  # of rows that are about to be others
     change(content)
     file.write_text(json.dumps(content))
 

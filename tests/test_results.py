@@ -10,8 +10,10 @@ import pytest
 
 from tests.finished_run import ROW, finished
 from tests.test_cli import error_line, towereval
+from tests.test_replay import record, replayed
 from towereval.errors import StoreError
 from towereval.results import read_run
+from towereval.run import rescore, run
 from towereval.spoken import Kept, Spoken
 
 
@@ -158,3 +160,16 @@ def test_what_no_scoring_says_of_languages_is_named(tmp_path: Path, change: Any)
     raw = {**Spoken("t", "v", "de", 1.0, 0.9, 1.0, 9, 0, (), {}).record(), **change}
     with pytest.raises(StoreError, match="spoken 1: "):
         read_run(edited(finished(tmp_path, "m", "r1"), spoken=[raw]))
+
+
+def test_an_interval_that_was_edited_by_hand_is_refused(tmp_path: Path) -> None:
+    """It would be a plausible one: nothing else tells it from what was reckoned."""
+    recorded = record(tmp_path / "recorded", ["ocrbench"])
+    folder = run(replayed(recorded, tmp_path / "results", ["ocrbench"])).folder
+    content = json.loads((folder / "results.json").read_text())
+    wide = next(row for row in content["results"] if row["ci_low"] is not None)
+    edited(folder, content["results"].index(wide), ci_low=wide["ci_low"] + 0.001)
+    with pytest.raises(StoreError, match=r"rows are not those that were written: score it again"):
+        read_run(folder)
+    rescore(folder)
+    assert wide["ci_low"] in [row.ci_low for row in read_run(folder).rows]

@@ -12,7 +12,7 @@ from typing import Any
 from towereval.errors import StoreError
 from towereval.spoken import Spoken, read
 from towereval.store import SCHEMA, read_manifest
-from towereval.types import Result
+from towereval.types import Result, digest
 
 # As BCP-47 writes it; the star is the mean over all.
 LANGUAGE_CODE = r"\*|[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*"
@@ -67,7 +67,7 @@ def read_run(folder: Path) -> Run:
         content = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise StoreError(f"{folder} has no results.json: finish it with towereval run") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise StoreError(f"{file} cannot be read: {error}") from error
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         found = content.get("schema") if isinstance(content, dict) else type(content).__name__
@@ -75,6 +75,12 @@ def read_run(folder: Path) -> Run:
     rows = content.get("results")
     if not isinstance(rows, list):
         raise StoreError(f"{file}: results must be a list of rows")
+    # Whoever means to forge a number can reckon this again; a slip of the hand cannot.
+    if content.get("digest", own := digest(rows)) != own:
+        raise StoreError(
+            f"{file}: its rows are not those that were written: score it again with towereval"
+            f" score {folder}"
+        )
     run = Run(
         folder,
         _text(file, content, "model"),

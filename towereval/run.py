@@ -29,7 +29,7 @@ from towereval.speed import Performance, Speed, Stopwatch, read_performance
 from towereval.store import Store, read_manifest
 from towereval.subject import Subject, recorded_clean
 from towereval.summary import summarize
-from towereval.types import Request, Result, Sample, Source, Task
+from towereval.types import Request, Result, Sample, Source, Task, digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +250,7 @@ def publish(
     if performance.speed:
         speed = replace(performance.speed, scoring_seconds=watch.seconds["scoring"])
         performance = replace(performance, speed=speed)
+    rows = [asdict(result) for result in results]
     store.write_results(
         {
             "run_id": manifest["run_id"],
@@ -257,7 +258,8 @@ def publish(
             "created": now(),
             "unasked": store.count_unasked(),
             **performance.record(),
-            "results": [asdict(result) for result in results],
+            "results": rows,
+            "digest": digest(rows),
             "spoken": [one.record() for one in languages_spoken],
         }
     )

@@ -459,7 +459,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise StoreError(f"{folder} is not a run: it has no manifest.json") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise StoreError(f"{folder}/manifest.json cannot be read: {error}") from error
     if not isinstance(manifest, dict):
         raise StoreError(f"{folder}/manifest.json holds a {type(manifest).__name__}, no manifest")

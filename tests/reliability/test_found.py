@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.finished_run import finished
-from tests.test_lmms_eval import log, ocr, reading, say
+from tests.test_lmms_eval import STAMP, log, ocr, reading, say
 from towereval.bridges.lmms_eval import import_logs
 from towereval.bridges.logged import compare
 from towereval.errors import DataError, StoreError
@@ -33,6 +33,23 @@ def test_numbers_without_measure_are_no_results(
     (folder / "results.json").write_text(json.dumps(content))
     with pytest.raises(StoreError, match=f"row 1: {told}"):
         read_run(folder)
+
+
+@pytest.mark.parametrize("name", ["results.json", "manifest.json"])
+def test_a_tower_of_brackets_is_no_run(tmp_path: Path, name: str) -> None:
+    folder = finished(tmp_path, "m", "r1")
+    (folder / name).write_text("[" * 100_000)
+    with pytest.raises(StoreError, match=f"{name} cannot be read: maximum recursion"):
+        read_run(folder)
+
+
+def test_a_tower_of_brackets_is_no_log(tmp_path: Path) -> None:
+    file = log(tmp_path / "logs", "ocrbench", "[" * 100_000)
+    with pytest.raises(DataError, match=":1: torn or not a sample log: RecursionError"):
+        import_logs(tmp_path / "logs", model="theirs", output=tmp_path / "results")
+    (file.parent / f"{STAMP}_results.json").write_text("[" * 100_000)
+    with pytest.raises(DataError, match=r"results.json cannot be read: maximum recursion"):
+        import_logs(tmp_path / "logs", model="theirs", output=tmp_path / "results")
 
 
 def changed(line: str, change: dict[str, Any]) -> str:

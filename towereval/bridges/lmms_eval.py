@@ -184,7 +184,7 @@ def read_log(log: Log) -> Iterator[tuple[int, dict[str, Any]]]:
                         raise ValueError(f"{name} is a {type(row[name]).__name__}")
                 if not isinstance(row["filtered_resps"][0], str):
                     raise ValueError("filtered_resps holds no text")
-            except (ValueError, LookupError, TypeError, OverflowError) as error:
+            except (ValueError, LookupError, TypeError, ArithmeticError, RecursionError) as error:
                 reason = f"{type(error).__name__}: {error}"
                 raise DataError(
                     f"{log.file}:{number}: torn or not a sample log: {reason}"

@@ -43,7 +43,7 @@ def read_about(folder: Path, stamp: str) -> About | None:
         content = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{file} cannot be read: {error}") from error
     if not isinstance(content, dict):
         raise DataError(f"{file}: an object is wanted, found a {type(content).__name__}")
