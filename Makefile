@@ -4,7 +4,7 @@ TASKS := alm_bench,ocrbench,cc_ocr,textvqa,commute,multi30k,vimul_bench
 # The tiny model's work is overhead: more threads than one only wait for each other.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo test soak browser check format setup samples clean
+.PHONY: help demo test soak fuzz audit browser check format setup samples clean
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -16,8 +16,21 @@ demo: setup  ## score the tiny model through vLLM on the bundled samples of all 
 test: setup  ## run the whole test suite
 	.venv/bin/python -m pytest
 
-soak: setup  ## kill real runs 60 times each at random moments (SEED=0 KILLS=60; about half an hour)
+soak: setup  ## kill real runs 60 times each, and those with models 10 times (SEED=0 KILLS=60 MODEL_KILLS=10; an hour)
 	KILLS=$(or $(KILLS),60) SEED=$(or $(SEED),0) .venv/bin/python -m pytest -v tests/reliability/test_kill.py
+	KILLS=$(or $(MODEL_KILLS),10) SEED=$(or $(SEED),0) .venv/bin/python -m pytest -v tests/reliability/test_kill_models.py
+
+fuzz: setup  ## fuzz what reads pictures and clips, logs and results, ten minutes each (SECONDS_EACH=600; Python 3.11 to 3.13)
+	.venv/bin/python -m pip install --quiet --constraint requirements/dev.lock --editable '.[fuzz]'
+	for what in media logs results; do \
+	    .venv/bin/python -W ignore -m tests.reliability.fuzz.$$what .fuzz/$$what -artifact_prefix=.fuzz/$$what- \
+	        -rss_limit_mb=3000 -timeout=60 -max_len=8192 -max_total_time=$(or $(SECONDS_EACH),600) || exit 1; \
+	done
+
+audit:  ## look for known holes in the pinned packages (needs the network)
+	$(PYTHON) -m venv .audit
+	.audit/bin/python -m pip install --quiet pip-audit==2.10.1
+	.audit/bin/pip-audit --requirement requirements/dev.lock --no-deps --disable-pip --strict
 
 browser: setup  ## install Chromium and Playwright, and test the leaderboard page in them
 	scripts/browser.sh
@@ -42,4 +55,4 @@ samples: setup  ## draw the bundled sample split again (needs the Noto fonts)
 	.venv/bin/python scripts/make_samples.py
 
 clean:  ## remove what was made
-	rm -rf .venv leaderboard .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .audit .fuzz leaderboard .mypy_cache .pytest_cache .ruff_cache

@@ -401,6 +401,7 @@ def test_a_row_has_the_contracts_fields(plan: Callable[..., Plan]) -> None:
         "model",
         "created",
         "unasked",
+        "digest",
         "speed",
         "determinism",
         "results",
