@@ -401,10 +401,10 @@ def test_a_row_has_the_contracts_fields(plan: Callable[..., Plan]) -> None:
         "model",
         "created",
         "unasked",
-        "digest",
         "speed",
         "determinism",
         "results",
+        "digest",
         "spoken",
     ]
     assert (content["schema"], content["model"]) == (1, "made")
