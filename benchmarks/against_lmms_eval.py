@@ -1,6 +1,6 @@
 """The harness against lmms-eval's own vLLM models: same pictures, tiny model and engine settings.
 
-    python benchmarks/against_lmms_eval.py [--pictures 1000] [--shared 128] [--chat 32]
+    python benchmarks/against_lmms_eval.py [--pictures 600] [--shared 128] [--chat 32]
                                            [--repetitions 3]
 
 `benchmarks/lmms_eval_vllm.sh FOLDER` makes the environment, which TOWEREVAL_LMMS_EVAL_PYTHON names.
@@ -207,7 +207,7 @@ def _figures(runs: Sequence[Side]) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--pictures", type=int, default=1000)
+    parser.add_argument("--pictures", type=int, default=600)
     parser.add_argument("--shared", type=int, default=128)
     parser.add_argument("--chat", type=int, default=32)
     parser.add_argument("--repetitions", type=int, default=3)
