@@ -6,11 +6,14 @@ import dataclasses
 import json
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from towereval.chat import as_parts
 from towereval.engines.prompts import Decoded, Encoded, PromptEncoder
+from towereval.errors import DataError
 from towereval.types import Decoding, Image, Message, Model, Request, Response, Text
 
 pytestmark = pytest.mark.engine
@@ -115,3 +118,35 @@ def test_engines_score_merged_tokens_alike(
     assert [r.token_count for r in one] == [r.token_count for r in other] == counts * 4
     wanted = pytest.approx([response.logprob for response in one], abs=1e-3)
     assert [response.logprob for response in other] == wanted
+
+
+def test_a_template_of_texts_is_given_a_text(merging: Model, encoder: PromptEncoder) -> None:
+    """As a text model's by its hub id: a translator's or a judge's."""
+    prompt = (Message("user", (Text("Grüß "), Text("mich"))),)
+    request = Request("0", prompt, Decoding(max_tokens=1))
+    text = encoder.encode(Decoded(request, as_parts(prompt, merging.checkpoint))).text
+    assert text == "<bos><start_of_turn>user\nGrüß mich<end_of_turn>\n<start_of_turn>model\n"
+
+
+def test_a_picture_has_no_place_in_a_template_of_texts(
+    merging: Model, encoder: PromptEncoder
+) -> None:
+    prompt = (Message("user", (Image("a.png", "0"), Text("What?"))),)
+    rendered = as_parts(prompt, merging.checkpoint)
+    with pytest.raises(DataError, match="takes a text alone, no picture; name the model's family"):
+        encoder.encode(Decoded(Request("0", prompt, Decoding(max_tokens=1)), rendered))
+
+
+def test_a_template_of_parts_is_given_parts(merging: Model, tmp_path: Path) -> None:
+    folder = tmp_path / "parts"
+    shutil.copytree(merging.folder, folder)
+    (folder / "chat_template.jinja").write_text(
+        "{% for message in messages %}{% for part in message['content'] %}"
+        "[{{ part['type'] }} {{ part['text'] }}]{% endfor %}{% endfor %}"
+    )
+    prompt = (Message("user", (Text("Hi"),)),)
+    request = Request("0", prompt, Decoding(max_tokens=1))
+    encoder = PromptEncoder(dataclasses.replace(merging, folder=folder))
+    assert (
+        encoder.encode(Decoded(request, as_parts(prompt, merging.checkpoint))).text == "[text Hi]"
+    )

@@ -7,7 +7,7 @@ import math
 import threading
 from bisect import bisect_left
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -69,6 +69,7 @@ class PromptEncoder:
                 f"{model.folder}: has no chat template, so it cannot be asked anything"
             )
         self._template = template
+        self._takes_parts = self._probe()
         self._checkpoint = model.checkpoint
         self._lock = threading.Lock()  # Rust's tokenizers refuse a second borrower
         # Gemma 3's template writes what begins a picture, and the processor the rest.
@@ -85,12 +86,7 @@ class PromptEncoder:
 
     def _encode(self, decoded: Decoded) -> Encoded:
         continuation = decoded.request.continuation
-        text = self.tokenizer.apply_chat_template(
-            list(decoded.rendered.messages),
-            chat_template=self._template,
-            tokenize=False,
-            add_generation_prompt=True,
-        )
+        text = self._apply([self._message(one) for one in decoded.rendered.messages])
         whole = text + (continuation or "")
         # The template writes bos itself: letting the tokenizer add special tokens would give two.
         encoding = self.tokenizer(whole, add_special_tokens=False, return_offsets_mapping=True)
@@ -98,6 +94,41 @@ class PromptEncoder:
         # a token that straddles it belongs to the continuation.
         tail = sum(1 for _, end in encoding["offset_mapping"] if end > len(text))
         return Encoded(whole, list(encoding["input_ids"]), tail)
+
+    def _apply(self, messages: list[Any]) -> str:
+        return str(
+            self.tokenizer.apply_chat_template(
+                messages,
+                chat_template=self._template,
+                tokenize=False,
+                add_generation_prompt=True,
+            )
+        )
+
+    def _probe(self) -> bool:
+        """Whether the template takes typed parts.
+
+        One that wants a string, as Tower+'s, would show the model a list as Python prints it.
+        """
+        from jinja2 import TemplateError
+
+        parts = [{"type": "text", "text": "probe"}]
+        try:
+            return str(parts) not in self._apply([{"role": "user", "content": parts}])
+        except (TemplateError, TypeError, ValueError):
+            return False
+
+    def _message(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
+        """As the template wants it. Raises `DataError` where that has no place for a picture."""
+        content = message["content"]
+        if isinstance(content, str) or self._takes_parts:
+            return message
+        if any(part["type"] != "text" for part in content):
+            raise DataError(
+                "the model's chat template takes a text alone, no picture; name the model's family,"
+                " as towervision:PATH"
+            )
+        return {**message, "content": "".join(part["text"] for part in content)}
 
     def _check_placeholders(self, folder: Path) -> None:
         """That what stands for a picture is a token, and the one that the weights know."""
