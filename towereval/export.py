@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from towereval.data.media import sync_folder
 from towereval.errors import StoreError
 from towereval.store import PAGE, Store, storable
 from towereval.types import Response, Sample, Text
@@ -35,6 +36,7 @@ def write_samples(store: Store, task: str, metrics: Sequence[str]) -> None:
         with temporary.open("rb") as stream:
             os.fsync(stream.fileno())
         temporary.replace(file)
+        sync_folder(file.parent)
     except OSError as error:
         raise StoreError(f"{file}: cannot be written: {error}") from error
 

@@ -74,11 +74,14 @@ def test_a_disk_that_takes_no_more_at_any_point(tmp_path: Path, recorded: Path) 
     assert any("run.sqlite: disk I/O error" in one for one in failed), failed
 
 
-@pytest.mark.parametrize("call", range(1, 6))
+@pytest.mark.parametrize("call", range(1, 13))
 def test_a_disk_that_loses_what_it_took(
     tmp_path: Path, recorded: Path, monkeypatch: pytest.MonkeyPatch, call: int
 ) -> None:
-    """The manifest twice, a table of samples a task, the results: whichever fsync fails."""
+    """The manifest three times, a table of samples a task, the results: whichever fsync fails.
+
+    Each is one of the file and one of its folder; the last comes when the results have their name.
+    """
     wanted = whole(recorded, tmp_path / "undisturbed")
     plan = replayed(recorded, tmp_path / "failing", TASKS)
     calls = 0
@@ -95,8 +98,37 @@ def test_a_disk_that_loses_what_it_took(
         patch.setattr(os, "fsync", fsync)
         with pytest.raises(StoreError, match=r"cannot be written: .*Input/output error"):
             run(plan)
-    assert not list(plan.output.rglob("results.json"))
+    assert len(list(plan.output.rglob("results.json"))) == (call == 12)
     check_goes_on(plan, wanted)
+
+
+def test_what_a_power_cut_leaves(
+    tmp_path: Path, recorded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file has its bytes on the disk before its name, and its name before the next one's."""
+    done: list[tuple[str, Path]] = []
+    fsync, replace = os.fsync, os.replace
+
+    def synced(handle: int) -> None:
+        fsync(handle)
+        done.append(("sync", Path(f"/proc/self/fd/{handle}").readlink()))
+
+    def renamed(old: Path, new: Path) -> None:
+        assert done[-1] == ("sync", Path(old)), "a name before its bytes"
+        replace(old, new)
+        done.append(("name", Path(new)))
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", renamed)
+    folder = run(replayed(recorded, tmp_path / "output", TASKS)).folder
+    names = [index for index, (what, _) in enumerate(done) if what == "name"]
+    assert [done[index][1].relative_to(folder) for index in names] == [
+        *[Path("manifest.json")] * 3,
+        *(Path("samples", f"{task}.parquet") for task in TASKS),
+        Path("results.json"),
+    ]
+    for index in names:
+        assert done[index + 1] == ("sync", done[index][1].parent)
 
 
 # A file system of its own, which fills up, grows, and is copied out of its name space at the end.

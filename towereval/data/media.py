@@ -63,7 +63,7 @@ def image_bytes(data: bytes) -> Image:
     file = cache_folder() / "media" / sha256[:2] / sha256
     try:
         if not file.exists():
-            write_atomically(file, data)
+            write_atomically(file, data, lasting=False)
     except OSError as error:
         raise DataError(
             f"a picture cannot be kept in {file.parent}: {error.strerror or error}; TOWEREVAL_CACHE"
@@ -76,9 +76,10 @@ def video_file(file: Path) -> Video:
     return Video(str(file), _sha256(file))
 
 
-def write_atomically(file: Path, data: bytes) -> None:
+def write_atomically(file: Path, data: bytes, *, lasting: bool = True) -> None:
     """Write to a temporary name, sync, rename: a reader sees all of the file or nothing.
 
+    What is `lasting` is there after a power cut, too; what is not may be gone, but is never torn.
     Raises `UsageError` for a path that can only be a folder's, and `OSError`.
     """
     if not file.name:
@@ -94,6 +95,17 @@ def write_atomically(file: Path, data: bytes) -> None:
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
+    if lasting:
+        sync_folder(file.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """A new name in a folder lasts once the folder is synced. Raises `OSError`."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def decode_image(image: Image) -> Picture:
