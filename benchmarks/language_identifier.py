@@ -3,7 +3,8 @@
     python benchmarks/language_identifier.py FOLDER
 
 FOLDER holds `multi30k/` and `commute/` as their repositories lay them out. Every text is in the
-language of its file: what is called wrong here is the identifier's error.
+language of its file: what is called wrong here is the identifier's error. The last lines are the
+errors the other way round: English texts as answers to requests for another language.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from collections import Counter
 from pathlib import Path
 
 from towereval.metrics.fidelity import LanguageFidelity, verdicts
+
+UNDECIDED = "?"
 
 
 def texts(folder: Path) -> dict[str, list[tuple[str, str]]]:
@@ -32,23 +35,44 @@ def texts(folder: Path) -> dict[str, list[tuple[str, str]]]:
     return found
 
 
+def show_confusion(asked: list[tuple[str, str]]) -> None:
+    """A row a language, a column for each that its texts were taken for."""
+    counts: dict[str, Counter[str]] = {}
+    for (language, _), verdict in zip(asked, verdicts(asked), strict=True):
+        taken = UNDECIDED if verdict.right is None else verdict.language
+        counts.setdefault(language, Counter())[taken] += 1
+    rows = sorted(counts)
+    taken_for = {code for row in counts.values() for code in row} - {UNDECIDED}
+    columns = [*rows, *sorted(taken_for.difference(rows)), UNDECIDED]
+    width = max(6, *map(len, columns))
+    print("      " + "".join(f"{code:>{width + 1}}" for code in columns) + "  right, of decided")
+    for language in rows:
+        row = counts[language]
+        cells = "".join(f"{row[code] or '.':>{width + 1}}" for code in columns)
+        decided = row.total() - row[UNDECIDED]
+        print(f"  {language:4}{cells}  {row[language] / max(decided, 1):6.1%}")
+
+
+def show_missed(asked: list[tuple[str, str]]) -> None:
+    """English texts where another language was asked for: found wrong, undecided, called right."""
+    english = [text for language, text in asked if language == "en"]
+    for language in sorted({language for language, _ in asked} - {"en"}):
+        found = Counter(verdict.right for verdict in verdicts([(language, t) for t in english]))
+        decided = found[True] + found[False]
+        print(
+            f"  English for {language}: found in {found[False] / max(decided, 1):6.1%} of decided,"
+            f" {found[None]} of {len(english)} undecided"
+        )
+
+
 def main() -> None:
     print(LanguageFidelity().signature)
     for name, asked in texts(Path(sys.argv[1])).items():
         started = time.perf_counter()
-        found = verdicts(asked)
-        seconds = time.perf_counter() - started
-        print(f"\n{name}: {len(asked):,} texts in {seconds:.0f} s")
-        for language in sorted({code for code, _ in asked}):
-            ours = [v for (code, _), v in zip(asked, found, strict=True) if code == language]
-            decided = [v for v in ours if v.right is not None]
-            right = sum(bool(v.right) for v in decided)
-            wrong = Counter(v.language for v in decided if not v.right).most_common(4)
-            print(
-                f"  {language}  {len(ours):6}  right {right / max(len(decided), 1):6.1%} of decided"
-                f"  undecided {1 - len(decided) / len(ours):6.1%}"
-                f"  taken for {', '.join(f'{code} {count}' for code, count in wrong) or '-'}"
-            )
+        print(f"\n{name}: {len(asked):,} texts")
+        show_confusion(asked)
+        print(f"  in {time.perf_counter() - started:.0f} s")
+        show_missed(asked)
 
 
 if __name__ == "__main__":

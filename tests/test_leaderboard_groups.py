@@ -12,6 +12,7 @@ from tests.finished_run import finished
 from tests.test_cli import error_line, towereval
 from towereval.errors import UnknownName
 from towereval.leaderboard.build import Board, build, only
+from towereval.spoken import Spoken
 
 VALUES = {"en": 0.9, "de": 0.8, "zh": 0.6, "cs": 0.5, "sv": 0.4}
 
@@ -59,4 +60,24 @@ def test_the_command_shows_means_and_who_is_missing(results: Path) -> None:
     assert "nl pt ru es fr it" in done.stdout
     assert "unknown language 'ja'" in error_line(
         towereval("leaderboard", "--languages", "ja", cwd=results.parent), 2
+    )
+
+
+def test_what_no_identifier_looked_at_is_told(results: Path) -> None:
+    file = results / "a" / "r1" / "results.json"
+    content = json.loads(file.read_text())
+    unknown = "the identifier does not know Cusco Quechua"
+    told = {"quz": unknown, "de": "lingua is not installed", "fr": "lingua is not installed"}
+    content["spoken"] = [
+        Spoken("xm3600", "centurio", code, None, None, None, 0, 0, (), {}, reason).record()
+        for code, reason in told.items()
+    ]
+    short = "undecided: the answer is too short to tell"
+    content["spoken"].append(
+        Spoken("xm3600", "centurio", "cs", None, None, None, 0, 2, (), {}, short).record()
+    )
+    file.write_text(json.dumps(content))
+    assert build(results).notices == (
+        f"a: no language fidelity of xm3600 in quz: {unknown}",
+        "a: no language fidelity of xm3600 in de, fr: lingua is not installed",
     )

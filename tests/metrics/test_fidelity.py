@@ -134,7 +134,7 @@ def test_an_option_is_no_text_of_its_own() -> None:
 
 @needs_lingua
 def test_what_decides_is_in_the_signature() -> None:
-    assert LanguageFidelity().signature.startswith("language_fidelity|identifier:lingua:2.1.1/58|")
+    assert LanguageFidelity().signature.startswith("language_fidelity|identifier:lingua:2.1.1/58/5|")
 
 
 def test_without_lingua_the_cure_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,12 +90,21 @@ def fold(runs: list[Run], notices: list[str]) -> Board:
             else:
                 notices.append(f"{run.model}: {row.run_id} replaces {old.run_id}")
                 cells[run.model] = row
-            if row.metric == FIDELITY and row.value is None and "undecided" not in row.note:
-                notices.append(f"{run.model}: no language fidelity of {row.task}: {row.note}")
+        notices += _unidentified(run)
     ordered = {lines[key]: rows[key] for key in sorted(rows, key=lambda key: _order(lines[key]))}
     models = sorted({run.model for run in runs})
     found = {(run.model, run.run_id): run for run in runs}
     return Board(tuple(models), ordered, tuple(dict.fromkeys(notices)), found)
+
+
+def _unidentified(run: Run) -> Iterator[str]:
+    """Whose language was never looked at, and why."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for one in run.spoken:
+        if one.fidelity is None and not one.undecided:
+            found.setdefault((one.task, one.reason), []).append(one.language)
+    for (task, reason), codes in found.items():
+        yield f"{run.model}: no language fidelity of {task} in {', '.join(codes)}: {reason}"
 
 
 def only(board: Board, wanted: Sequence[str]) -> Board:

@@ -199,9 +199,12 @@ def _verdicts(name: str, asked: tuple[tuple[str, str], ...]) -> list[Verdict]:
         _without_identifier(language, text, identifier.knows(language))
         for (language, _), text in zip(asked, cut, strict=True)
     ]
-    texts = [text for text, verdict in zip(cut, early, strict=True) if verdict is None]
     # Texts with lone surrogates cannot leave Python.
-    sent = [text.encode(errors="replace").decode() for text in texts]
+    sent = [
+        (language, text.encode(errors="replace").decode())
+        for (language, _), text, verdict in zip(asked, cut, early, strict=True)
+        if verdict is None
+    ]
     found = iter(identifier.identify(sent) if sent else [])
     return [
         verdict or decide(language, next(found))

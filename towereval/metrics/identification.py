@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -41,13 +41,13 @@ _ACCEPTED = {
     "zh-Hans": ("zh",),
     "zh-Hant": ("zh",),
 }
-# What lingua chooses from, fixed because every further candidate moves the numbers: our languages
-# and those that an answer in one of them is mistaken for. All 75 of lingua's leave twice as many
-# short sentences undecided and find no more wrong answers (benchmarks/language_identifier.py).
+# What lingua chooses from, fixed because every further candidate moves the numbers and leaves more
+# short sentences undecided: our languages and those that an answer in one of them is mistaken for.
 CANDIDATES = (
     "af ar be bg bn bs ca cs da de el en es et eu fa fi fr ga he hi hr hu id is it ja ka ko lt lv"
     " mi mk mn mr ms nb nl nn pl pt ro ru sk sl sr sv sw ta te th tl tr uk ur vi zh zu"
 )
+LIKELIEST = 5
 # ISO 639-3 -> the code above, for GlotLID's labels. Merged is what GlotLID's own map for FLORES
 # merges (pes and prs, cmn in either script, acq with arb, the varieties of apc), and further the
 # members of a macro-language where that is what one asks for: ara, zho, msa, que, swa.
@@ -75,8 +75,10 @@ class Identifier(Protocol):
 
     def knows(self, language: str) -> bool: ...
 
-    def identify(self, texts: Sequence[str]) -> list[Mapping[str, float]]:
-        """The likeliest languages of each text with their probabilities."""
+    def identify(self, asked: Sequence[tuple[str, str]]) -> list[Mapping[str, float]]:
+        """The likeliest languages of each text, which was asked for in a language, with their
+        probabilities.
+        """
 
 
 def accepted(language: str) -> tuple[str, ...]:
@@ -90,7 +92,7 @@ def identifier_name() -> str:
         return f"glotlid:{_digest(path)}" if Path(path).is_file() else "glotlid:missing"
     try:
         version = importlib.metadata.version("lingua-language-detector")
-        return f"lingua:{version}/{len(CANDIDATES.split())}"
+        return f"lingua:{version}/{len(CANDIDATES.split())}/{LIKELIEST}"
     except importlib.metadata.PackageNotFoundError:
         return "lingua:none"
 
@@ -104,7 +106,13 @@ def find() -> Identifier:
 
 @dataclass(frozen=True, slots=True)
 class _Lingua:
-    detector: Any
+    """Its quick mode, by trigrams, names the likeliest; its exact mode decides between them and
+    what was asked for. Models of languages that never are among them are not loaded: all take 6 s
+    and 0.8 GB.
+    """
+
+    quick: Any
+    build: Callable[[frozenset[str]], Any]
     codes: frozenset[str]
 
     @property
@@ -114,12 +122,17 @@ class _Lingua:
     def knows(self, language: str) -> bool:
         return accepted(language)[0] in self.codes
 
-    def identify(self, texts: Sequence[str]) -> list[Mapping[str, float]]:
-        found = self.detector.compute_language_confidence_values_in_parallel(list(texts))
-        return [
-            {one.language.iso_code_639_1.name.lower(): one.value for one in each[:8]}
-            for each in found
-        ]
+    def identify(self, asked: Sequence[tuple[str, str]]) -> list[Mapping[str, float]]:
+        alike: dict[frozenset[str], list[int]] = {}
+        quick = _values(self.quick, [text for _, text in asked])
+        for place, ((language, _), values) in enumerate(zip(asked, quick, strict=True)):
+            likeliest = {*list(values)[:LIKELIEST], *accepted(language)}
+            alike.setdefault(self.codes & likeliest, []).append(place)
+        found: dict[int, Mapping[str, float]] = {}
+        for codes, places in alike.items():
+            exact = _values(self.build(codes), [asked[place][1] for place in places])
+            found |= zip(places, exact, strict=True)
+        return [found[place] for place in range(len(asked))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +143,8 @@ class _GlotLid:
     def knows(self, language: str) -> bool:
         return accepted(language)[0] in _FROM_ISO.values()
 
-    def identify(self, texts: Sequence[str]) -> list[Mapping[str, float]]:
-        return [_merged(self._predict(text)) for text in texts]
+    def identify(self, asked: Sequence[tuple[str, str]]) -> list[Mapping[str, float]]:
+        return [_merged(self._predict(text)) for _, text in asked]
 
     def _predict(self, text: str) -> Sequence[tuple[float, str]]:
         # The model's own method: one of the packages that have it fails with NumPy 2 around it.
@@ -158,9 +171,21 @@ def _merged(found: Sequence[tuple[float, str]]) -> Mapping[str, float]:
 
 def _lingua() -> Identifier:
     lingua = extra_module("lingua")
+    languages = {one.iso_code_639_1.name.lower(): one for one in lingua.Language.all()}
     codes = frozenset(CANDIDATES.split())
-    languages = [one for one in lingua.Language.all() if one.iso_code_639_1.name.lower() in codes]
-    return _Lingua(lingua.LanguageDetectorBuilder.from_languages(*languages).build(), codes)
+
+    def builder(chosen: frozenset[str]) -> Any:
+        among = [languages[code] for code in sorted(chosen)]
+        return lingua.LanguageDetectorBuilder.from_languages(*among)
+
+    quick = builder(codes).with_low_accuracy_mode().build()
+    return _Lingua(quick, lambda chosen: builder(chosen).build(), codes)
+
+
+def _values(detector: Any, texts: list[str]) -> list[dict[str, float]]:
+    """Of each text all languages with their probabilities, the likeliest first."""
+    found = detector.compute_language_confidence_values_in_parallel(texts)
+    return [{one.language.iso_code_639_1.name.lower(): one.value for one in each} for each in found]
 
 
 def _glotlid(path: str) -> Identifier:

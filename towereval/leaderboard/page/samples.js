@@ -188,7 +188,8 @@ function languagePlot(board, model, measure, codes) {
     const known = !Number.isNaN(board.low[cell]);
     const [low, high] = known ? [board.low[cell], board.high[cell]] : [value, value];
     const interval = known ? ` <small>${low.toFixed(1)}–${high.toFixed(1)}</small>` : "";
-    const bar = `--low:${low.toFixed(1)}%;--width:${(high - low).toFixed(1)}%;--value:${value.toFixed(1)}%`;
+    const [from, to, at] = [low, high, value].map((number) => Math.min(Math.max(number, 0), 100)); // a loss may be negative
+    const bar = `--low:${from.toFixed(1)}%;--width:${(to - from).toFixed(1)}%;--value:${at.toFixed(1)}%`;
     return (
       `<li><button type="button" data-measure="${measure}" data-code="${escapeHtml(code)}" data-model="${model}">` +
       `<span class="name">${escapeHtml(languageName(board, code))}</span>` +
