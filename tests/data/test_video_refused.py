@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import http.server
+import struct
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.data.clips import av, clip, sound
+from tests.data.clips import av, clip, grey, sound
 from towereval.data import media, video
 from towereval.errors import DataError
 from towereval.types import Video
@@ -154,3 +155,21 @@ def test_an_address_is_no_clip(listener: tuple[str, list[str]]) -> None:
     with pytest.raises(DataError, match="cannot be decoded"):
         video.decode_video(Video(f"{address}/a.mp4", ""), 2)
     assert asked == []
+
+
+@pytest.mark.parametrize("said", [0, 1, 2**31 - 1])
+def test_a_clip_that_lies_about_its_length_shows_the_frames_it_has(
+    tmp_path: Path, said: int
+) -> None:
+    file = clip(tmp_path / "a.mp4", 12)
+    honest = video.decode_video(media.video_file(file), 4)
+    content = bytearray(file.read_bytes())
+    for box in (b"mvhd", b"mdhd"):  # version, two dates, time scale: then the length
+        at = content.index(box) + 20
+        content[at : at + 4] = struct.pack(">I", said)
+    file.write_bytes(content)
+    shown = video.decode_video(media.video_file(file), 4)
+    assert (shown.indices, shown.timestamps, shown.total) == ((0, 3, 7, 11), honest.timestamps, 12)
+    assert [grey(frame) for frame in shown.frames_THWC] == [
+        grey(frame) for frame in honest.frames_THWC
+    ]
