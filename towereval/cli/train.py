@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from towereval.cli import options
-from towereval.errors import MissingExtra, UsageError
+from towereval.errors import MissingExtra, UnknownName, UsageError
 
 if TYPE_CHECKING:
     from towereval.train.recipe import Recipe
@@ -21,6 +21,7 @@ def train(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="KEY=VALUE, as stages.stage1.steps=10.")
     ] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, or auto: a GPU if any.")] = "auto",
     plan: Annotated[
         bool, typer.Option("--plan", help="Only tell steps, tokens, FLOPs and memory.")
     ] = False,
@@ -33,11 +34,14 @@ def train(
         from towereval.train import recipe_files as recipes
         from towereval.train import recipe_run
         from towereval.train.loop import Report
+        from towereval.train.processes import started
     except ImportError as error:
         raise MissingExtra(str(error.name), "train") from error
     read = recipes.load(recipes.find(recipe), options.values(settings or [], "--set"))
     if stage is not None and not 1 <= stage <= 3:
         raise UsageError(f"--stage {stage}: there are stages 1, 2 and 3")
+    if device not in ("auto", "cpu", "cuda"):
+        raise UnknownName("device", device, ("auto", "cpu", "cuda"))
     if plan:
         _tell_plan(read)
         return
@@ -49,8 +53,10 @@ def train(
         print(f"{report.stage} {report.step}/{report.steps}  {losses}  {speed}", flush=True)
 
     name = f"stage{stage}" if stage is not None else ""
-    folder = recipe_run.train(read, target, name, resume=resume, say=say)
-    print(f"trained: towereval run --model {folder} --tasks ...")
+    with started(device) as processes:
+        folder = recipe_run.train(read, target, name, resume=resume, say=say, processes=processes)
+    if processes.first:
+        print(f"trained: towereval run --model {folder} --tasks ...")
 
 
 def _tell_plan(recipe: Recipe) -> None:

@@ -73,7 +73,7 @@ def assemble(parts: Model, seed: int) -> tuple[Any, Any]:
 
 def read(folder: Path) -> tuple[Any, Any]:
     """Model (float32) and processor of a LLaVA-NeXT's folder, mended where libraries moved on."""
-    from transformers import AutoProcessor, LlavaNextForConditionalGeneration
+    from transformers import LlavaNextForConditionalGeneration
 
     if not (folder / "config.json").is_file():
         raise ModelError(f"{folder}: no checkpoint: it has no config.json")
@@ -82,7 +82,14 @@ def read(folder: Path) -> tuple[Any, Any]:
         model = LlavaNextForConditionalGeneration.from_pretrained(
             path, dtype=torch.float32, attn_implementation="eager"
         )
-        return model.eval(), AutoProcessor.from_pretrained(path)
+    return model.eval(), read_processor(path)
+
+
+def read_processor(folder: Path) -> Any:
+    from transformers import AutoProcessor
+
+    with _loading(str(folder)):
+        return AutoProcessor.from_pretrained(folder)
 
 
 def pinpoints(side: int, max_tiles: int) -> list[list[int]]:

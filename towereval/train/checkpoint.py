@@ -1,7 +1,9 @@
 """Checkpoints: weights, optimizer and where training is, whole or not there at all.
 
 A checkpoint is written beside its place, synced, and then given its name: a folder that is named
-`step-00000400` is whole. Nothing in it is pickled.
+`step-00000400` is whole. Every process writes the rows it holds into files of its own, and reads
+those it wants from whichever files have them, so that another number of processes can go on. Not
+torch's distributed checkpoint, whose metadata are pickled: nothing here is.
 """
 
 from __future__ import annotations
@@ -9,20 +11,23 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
+from torch.distributed.tensor import DTensor
 
 from towereval.errors import StoreError, UsageError
+from towereval.train.processes import Processes
 
-WEIGHTS, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
+WEIGHTS, OPTIMIZER, STATE = "model", "optimizer", "state.json"
+ALONE = Processes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,33 +49,46 @@ class State:
     seconds: float = 0.0
 
 
-def save(folder: Path, model: Any, optimizer: torch.optim.Optimizer | None, state: State) -> Path:
+def save(
+    folder: Path,
+    model: Any,
+    optimizer: torch.optim.Optimizer | None,
+    state: State,
+    processes: Processes = ALONE,
+) -> Path:
     """Write a checkpoint of a stage in place of its earlier ones. Raises `StoreError`.
 
     Where that fails, by a full disk say, the earlier ones are as they were.
     """
     target = folder / f"step-{state.step:08d}"
-    temporary = None
+    temporary: Path | None = None
+    error = ""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        temporary = Path(mkdtemp(prefix=".writing-", dir=folder))
-        save_file(_weights(model), temporary / WEIGHTS)
-        save_file(_moments(model, optimizer), temporary / OPTIMIZER)
-        (temporary / STATE).write_text(json.dumps(asdict(state), indent=2) + "\n")
-        for file in temporary.iterdir():
-            _sync(file)
-        shutil.rmtree(target, ignore_errors=True)
-        temporary.rename(target)
-        _sync(folder)
-    # The library says a full disk in an error of its own.
-    except (OSError, SafetensorError) as error:
-        raise StoreError(f"{target}: the checkpoint cannot be written: {error}") from error
+        if processes.first:
+            folder.mkdir(parents=True, exist_ok=True)
+            temporary = Path(mkdtemp(prefix=".writing-", dir=folder))
+    except OSError as fault:
+        error = f"{target}: the checkpoint cannot be written: {fault}"
+    processes.agree(error)
+    place = next(told for told in processes.gathered(temporary) if told is not None)
+    try:
+        error = _write(place, model, optimizer, state, processes)
+        processes.agree(f"{target}: the checkpoint cannot be written: {error}" if error else "")
+        if processes.first:
+            try:
+                shutil.rmtree(target, ignore_errors=True)
+                place.rename(target)
+                _sync(folder)
+            except OSError as fault:
+                error = f"{target}: the checkpoint cannot be written: {fault}"
+        processes.agree(error)
     finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
-    for earlier in _steps(folder):
-        if earlier != target:
-            shutil.rmtree(earlier, ignore_errors=True)
+        if processes.first:
+            shutil.rmtree(place, ignore_errors=True)
+    if processes.first:
+        for earlier in _steps(folder):
+            if earlier != target:
+                shutil.rmtree(earlier, ignore_errors=True)
     return target
 
 
@@ -101,40 +119,119 @@ def read_state(checkpoint: Path, recipe: str, data: str = "") -> State:
 def load(checkpoint: Path, model: Any, optimizer: torch.optim.Optimizer | None = None) -> None:
     """Put weights, and the optimizer's moments, where they were. Raises `StoreError`."""
     try:
-        weights = load_file(checkpoint / WEIGHTS)
-        moments = load_file(checkpoint / OPTIMIZER) if optimizer is not None else {}
+        weights = _Rows(checkpoint, WEIGHTS)
+        own = dict(model.named_parameters())
+        if weights.names != own.keys():
+            odd = ", ".join(sorted(weights.names ^ own.keys())[:3])
+            raise StoreError(f"{checkpoint} is of another model: {odd}")
+        with torch.no_grad():
+            for name, parameter in own.items():
+                first, end = _held(parameter)
+                _local(parameter).copy_(weights.rows(name, first, end))
+        if optimizer is not None:
+            _restore(own, optimizer, _Rows(checkpoint, OPTIMIZER))
     except (OSError, SafetensorError) as error:
         raise StoreError(f"{checkpoint} cannot be read: {error}") from error
-    own = dict(model.named_parameters())
-    if weights.keys() != own.keys():
-        odd = ", ".join(sorted(weights.keys() ^ own.keys())[:3])
-        raise StoreError(f"{checkpoint} is of another model: {odd}")
-    with torch.no_grad():
-        for name, parameter in own.items():
-            parameter.copy_(weights[name])
-    if optimizer is not None:
-        _restore(model, optimizer, moments)
 
 
-def _weights(model: Any) -> dict[str, Tensor]:
+def _write(
+    place: Path,
+    model: Any,
+    optimizer: torch.optim.Optimizer | None,
+    state: State,
+    processes: Processes,
+) -> str:
+    """This process's files; what went wrong, if anything."""
+    part = f"-{processes.rank:05d}" if processes.world > 1 else ""
+    try:
+        _write_rows(place / f"{WEIGHTS}{part}.safetensors", dict(model.named_parameters()))
+        _write_rows(place / f"{OPTIMIZER}{part}.safetensors", dict(_moments(model, optimizer)))
+        if processes.first:
+            (place / STATE).write_text(json.dumps(asdict(state), indent=2) + "\n")
+            _sync(place / STATE)
+    # The library says a full disk in an error of its own.
+    except (OSError, SafetensorError) as error:
+        return str(error) or type(error).__name__
+    return ""
+
+
+def _write_rows(file: Path, tensors: dict[str, Tensor]) -> None:
     # Parameters, not the state's dictionary: tied weights are there once.
-    return {name: value.detach().contiguous() for name, value in model.named_parameters()}
+    held = {name: _held(value) for name, value in tensors.items()}
+    rows = {name: _local(value).detach().contiguous() for name, value in tensors.items()}
+    first = json.dumps({name: first for name, (first, _) in held.items()}, sort_keys=True)
+    save_file(rows, file, {"first": first})
+    _sync(file)
 
 
-def _moments(model: Any, optimizer: torch.optim.Optimizer | None) -> dict[str, Tensor]:
+class _Rows:
+    """Tensors of some kind in a checkpoint, whichever files hold their rows."""
+
+    def __init__(self, checkpoint: Path, kind: str) -> None:
+        self.files = []
+        for file in sorted(checkpoint.glob(f"{kind}*.safetensors")):
+            opened: Any = safe_open(file, "pt")
+            first = json.loads(opened.metadata()["first"])
+            self.files.append((opened, first))
+        if not self.files:
+            raise OSError(f"no {kind} in it")
+
+    @property
+    def names(self) -> set[str]:
+        return {name for _, first in self.files for name in first}
+
+    def rows(self, name: str, begin: int, end: int) -> Tensor:
+        """Rows from `begin` to `end` of a tensor; one without rows is given whole."""
+        found = []
+        for opened, first in self.files:
+            piece = opened.get_slice(name)
+            if not piece.get_shape():
+                whole: Tensor = opened.get_tensor(name)
+                return whole
+            start, count = first[name], piece.get_shape()[0]
+            low, high = max(begin, start), min(end, start + count)
+            if low < high:
+                found.append(piece[low - start : high - start])
+        return torch.cat(found) if found else opened.get_slice(name)[0:0]
+
+
+def _local(tensor: Tensor) -> Tensor:
+    return tensor.to_local() if isinstance(tensor, DTensor) else tensor
+
+
+def _held(tensor: Tensor) -> tuple[int, int]:
+    """Which rows this process has: as FSDP2 deals them out, equally many but for the last."""
+    if not isinstance(tensor, DTensor) or not tensor.shape:
+        return 0, tensor.shape[0] if tensor.shape else 1
+    each = -(-tensor.shape[0] // tensor.device_mesh.size())
+    first = min(tensor.shape[0], each * tensor.device_mesh.get_local_rank())
+    return first, first + _local(tensor).shape[0]
+
+
+def _moments(model: Any, optimizer: torch.optim.Optimizer | None) -> Iterator[tuple[str, Tensor]]:
     state = optimizer.state if optimizer is not None else {}
-    return {
-        f"{name}/{key}": value.detach().contiguous()
-        for name, parameter in model.named_parameters()
-        for key, value in state.get(parameter, {}).items()
-    }
+    for name, parameter in model.named_parameters():
+        for key, value in state.get(parameter, {}).items():
+            yield f"{name}/{key}", value
 
 
-def _restore(model: Any, optimizer: torch.optim.Optimizer, moments: Mapping[str, Tensor]) -> None:
-    own = dict(model.named_parameters())
-    for path, value in moments.items():
+def _restore(own: dict[str, Any], optimizer: torch.optim.Optimizer, moments: _Rows) -> None:
+    for path in sorted(moments.names):
         name, _, key = path.rpartition("/")
-        optimizer.state[own[name]][key] = value.clone()
+        parameter = own[name]
+        rows = moments.rows(path, *_held(parameter)).clone()
+        if isinstance(parameter, DTensor) and rows.shape:
+            rows = DTensor.from_local(
+                rows.to(_local(parameter).device),
+                parameter.device_mesh,
+                parameter.placements,
+                run_check=False,
+                shape=parameter.shape,
+                stride=parameter.stride(),
+            )
+        elif rows.shape:
+            rows = rows.to(parameter.device)
+        optimizer.state[parameter][key] = rows
 
 
 def _steps(folder: Path) -> list[Path]:

@@ -32,8 +32,17 @@ class Prepared:
 class Loader:
     """The steps of a stage as `rank` of `world` processes sees them."""
 
-    def __init__(self, data: StageData, workers: int = 1, rank: int = 0, world: int = 1) -> None:
+    def __init__(
+        self,
+        data: StageData,
+        workers: int = 1,
+        rank: int = 0,
+        world: int = 1,
+        *,
+        full_width: bool = False,
+    ) -> None:
         self.data, self.rank, self.world = data, rank, world
+        self.width = data.packing.tokens if full_width else 1
         self._next: tuple[int, Future[Prepared]] | None = None
         self._maker = ThreadPoolExecutor(1, "loader") if workers else None
         self._decoders = ThreadPoolExecutor(workers, "decoder") if workers > 1 else None
@@ -57,13 +66,16 @@ class Loader:
     def prepare(self, number: int) -> Prepared:
         examples, too_long = self.data.examples(number)
         packing = self.data.packing
-        packs = pack(examples, packing.tokens, packing.tiles)
+        packs = pack(examples, packing.tokens, packing.tiles, packing.examples)
         own = share(packs, examples, self.rank, self.world)
         batches = []
         for at in range(0, len(own), packing.packs):
             rows = own[at : at + packing.packs]
             decoded = self._decoded(examples, rows)
-            batches.append(collate(decoded, rows, self.data.encoder))
+            batch = collate(
+                decoded, rows, self.data.encoder, width=self.width, always_tile=self.world > 1
+            )
+            batches.append(batch)
         return Prepared(
             tuple(batches),
             len(examples),

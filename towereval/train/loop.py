@@ -1,7 +1,7 @@
 """The loop: stage after stage, step after step, each step a function of the recipe and its number.
 
-One process on a CPU. What a step sees is decided by its number alone, so a run that was killed goes
-on from its last checkpoint to the same bits.
+What a step sees is decided by its number alone, so a run that was killed goes on from its last
+checkpoint to the same bits. Several processes share a step's packs and one model.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ import torch
 from towereval.errors import UsageError
 from towereval.train import checkpoint, flops, lora
 from towereval.train.checkpoint import State
+from towereval.train.learner import learner
 from towereval.train.loader import Loader
-from towereval.train.model import batch_nll, freeze, optimizer, picture_scale, rate_share
+from towereval.train.model import freeze, optimizer, picture_scale, rate_share
 from towereval.train.packing import Batch, Encoder
+from towereval.train.processes import Processes
 from towereval.train.recipe import Recipe, Stage
 from towereval.train.stage_data import StageData, seed_of, shares_by
 
@@ -50,17 +52,25 @@ class Report:
 class StageRun:
     """One stage under way: a model, its optimizer, its data and where they are."""
 
-    def __init__(self, recipe: Recipe, name: str, model: Any, encoder: Encoder) -> None:
-        self.recipe, self.name, self.model = recipe, name, model
+    def __init__(
+        self,
+        recipe: Recipe,
+        name: str,
+        model: Any,
+        encoder: Encoder,
+        processes: Processes = checkpoint.ALONE,
+    ) -> None:
+        self.recipe, self.name, self.model, self.processes = recipe, name, model, processes
         self.stage: Stage = recipe.stages[name]
         self.data = StageData(recipe, name, encoder)
         if self.stage.lora is not None:
             lora.add(model, self.stage.lora, seed_of(recipe.seed, name))
         freeze(model, self.stage.trainable, lora=self.stage.lora is not None)
+        scale = picture_scale(model, recipe.model.projector_output_scale)
+        self.learner = learner(model, recipe, scale, processes)
         self.optimizer = optimizer(model, self.stage)
         self.steps = self.data.steps
         self.state = State(recipe.digest, name, 0, self.steps, self.data.digest)
-        self.scale = picture_scale(model, recipe.model.projector_output_scale)
 
     def restore(self, folder: Path) -> None:
         """Go on from a checkpoint of this stage."""
@@ -70,24 +80,32 @@ class StageRun:
     def run(self, folder: Path) -> Iterator[Report]:
         """The steps that are left, with a checkpoint every so many and at the end."""
         self.model.train()
-        loader = Loader(self.data, self.recipe.workers)
-        since = _Since(self.state, time.perf_counter())
+        loader = self.loader()
+        since = Since(self.state, time.perf_counter())
         try:
             while self.state.step < self.steps:
                 started = time.perf_counter()
-                self._step(loader, since)
+                self.step(loader, since)
                 spent = time.perf_counter() - started
                 self.state = replace(self.state, seconds=self.state.seconds + spent)
                 ended = self.state.step == self.steps
                 if ended or self.state.step % self.recipe.checkpoint_every == 0:
-                    checkpoint.save(folder, self.model, self.optimizer, self.state)
+                    own = self.model, self.optimizer
+                    checkpoint.save(folder, *own, self.state, self.processes)
                 if ended or self.state.step % LOG_EVERY == 0:
-                    yield self._report(since)
-                    since = _Since(self.state, time.perf_counter())
+                    yield self.report(since)
+                    since = Since(self.state, time.perf_counter())
         finally:
             loader.close()
 
-    def _step(self, loader: Loader, since: _Since) -> None:
+    def loader(self) -> Loader:
+        """This process's part of the stage's data."""
+        own = self.processes.rank, self.processes.world
+        full = self.recipe.performance.compile  # which wants every batch of one shape
+        return Loader(self.data, self.recipe.workers, *own, full_width=full)
+
+    def step(self, loader: Loader, since: Since) -> None:
+        """One step; what it has seen is added to `since`."""
         state, stage = self.state, self.stage
         started = time.perf_counter()
         prepared = loader.step(state.step, self.steps)
@@ -99,15 +117,21 @@ class StageRun:
             group["lr"] = group["rate"] * share
         self.optimizer.zero_grad()
         done = 0.0
+        device, half = self.processes.device, self.recipe.precision == "bfloat16"
         for batch in prepared.batches:
-            half = self.recipe.precision == "bfloat16"
-            with torch.autocast("cpu", torch.bfloat16, enabled=half):
-                nll, each_N = batch_nll(self.model, batch, self.scale)
-            (nll / prepared.weight).backward()
+            with torch.autocast(device.type, torch.bfloat16, enabled=half):
+                nll, each_N = self.learner(batch.to(device))
+            # Sharding takes the mean of the processes' gradients, and the loss is their sum.
+            (nll * (self.processes.world / prepared.weight)).backward()
             worth = flops.work(self.model.config, batch.lengths, batch.tiles, sum(batch.learned))
             done += worth.training(stage.moved)
             since.add(batch, each_N)
         moving = [p for group in self.optimizer.param_groups for p in group["params"]]
+        for parameter in moving:
+            # A step without pictures leaves the projector none, and Adam would leave it out: but
+            # for several processes, one of which has a picture, it would not.
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
         torch.nn.utils.clip_grad_norm_(moving, stage.clip)
         self.optimizer.step()
         self.state = replace(
@@ -116,18 +140,19 @@ class StageRun:
             examples=state.examples + prepared.examples,
             tokens=state.tokens + prepared.tokens,
             too_long=state.too_long + prepared.too_long,
-            flops=state.flops + done,
+            flops=state.flops + self.processes.sums([done])[0],
         )
 
-    def _report(self, since: _Since) -> Report:
+    def report(self, since: Since) -> Report:
         seconds = time.perf_counter() - since.started
+        losses, tokens, room = since.together(self.processes)
         return Report(
             stage=self.name,
             step=self.state.step,
             steps=self.steps,
-            losses={source: sum(nll) / len(nll) for source, nll in sorted(since.nll.items())},
+            losses=losses,
             learning_rate=max(group["lr"] for group in self.optimizer.param_groups),
-            fill=since.tokens / since.room,
+            fill=tokens / room,
             tokens_per_second=(self.state.tokens - since.state.tokens) / seconds,
             flops_per_second=(self.state.flops - since.state.flops) / seconds,
             loader_wait=since.waited / seconds,
@@ -135,57 +160,72 @@ class StageRun:
         )
 
 
-class _Since:
+class Since:
     """What has been seen since the last report."""
 
     def __init__(self, state: State, started: float) -> None:
         self.state, self.started = state, started
-        self.nll: dict[str, list[float]] = defaultdict(list)
+        self.nll: dict[str, float] = defaultdict(float)
+        self.counts: dict[str, int] = defaultdict(int)
         self.tokens = self.room = 0
         self.waited = 0.0
 
     def add(self, batch: Batch, each_N: torch.Tensor) -> None:
         at, nll = 0, each_N.tolist()
         for source, count in zip(batch.sources, batch.learned, strict=True):
-            self.nll[source] += nll[at : at + count]
+            self.nll[source] += sum(nll[at : at + count])
+            self.counts[source] += count
             at += count
         self.tokens += sum(batch.lengths)
         self.room += batch.ids_BT.numel()
+
+    def together(self, processes: Processes) -> tuple[dict[str, float], int, int]:
+        """Losses by source, tokens and the room for them, of all processes."""
+        told = processes.gathered((dict(self.nll), dict(self.counts), self.tokens, self.room))
+        sources = sorted({source for nll, _, _, _ in told for source in nll})
+        losses = {
+            source: sum(nll.get(source, 0.0) for nll, _, _, _ in told)
+            / sum(counts.get(source, 0) for _, counts, _, _ in told)
+            for source in sources
+        }
+        return losses, sum(one[2] for one in told), sum(one[3] for one in told)
 
 
 def run_stages(
     recipe: Recipe,
     names: Sequence[str],
-    model: Any,
+    first: Callable[[], Any],
     processor: Any,
     folder: Path,
     say: Callable[[Report], None],
+    processes: Processes = checkpoint.ALONE,
 ) -> None:
     """Run these stages from where their checkpoints below `folder` are, one after another.
 
-    `model` holds the recipe's first weights. Raises `UsageError` where an earlier stage is missing
-    or a checkpoint is of another recipe.
+    `first` gives a model with the recipe's first weights. Raises `UsageError` where an earlier
+    stage is missing or a checkpoint is of another recipe.
     """
     encoder = Encoder(processor)
     order = list(recipe.stages)
     for name in names:
         at = checkpoint.latest(folder / "checkpoints" / name)
         before = order[order.index(name) - 1] if order.index(name) else ""
+        model = first()
         if at is None and before:
             ready = checkpoint.latest(folder / "checkpoints" / before)
             done = checkpoint.read_state(ready, recipe.digest) if ready else None
             if ready is None or done is None or done.step < done.steps:
                 raise UsageError(f"{name} begins where {before} ends, which is not done yet")
             load_finished(recipe, before, ready, model)
-        run = StageRun(recipe, name, model, encoder)
-        tell_data(folder, name, run.data)
+        run = StageRun(recipe, name, model, encoder, processes)
+        if processes.first:
+            tell_data(folder, name, run.data)
         if at is not None:
             run.restore(at)
         for report in run.run(folder / "checkpoints" / name):
-            log(folder, report)
-            say(report)
-        if run.stage.lora is not None:
-            lora.merge(model)
+            if processes.first:
+                log(folder, report)
+                say(report)
 
 
 def load_finished(recipe: Recipe, name: str, folder: Path, model: Any) -> None:

@@ -21,10 +21,17 @@ def weighted_nll(
     targets_N: Tensor,
     weights_N: Tensor,
     softcap: float | None,
-    chunk: int = CHUNK,
+    chunk: int | None = CHUNK,
 ) -> tuple[Tensor, Tensor]:
-    """The weighted sum of the tokens' negative log-likelihoods, and each, in float32."""
-    total = hidden_ND.new_zeros((), dtype=torch.float32)
+    """The weighted sum of the tokens' negative log-likelihoods, and each, in float32.
+
+    Without a `chunk` all logits are made at once and kept.
+    """
+    if chunk is None:
+        each_N = _nll(hidden_ND, head_VD, targets_N, softcap)
+        return (each_N * weights_N).sum(), each_N.detach()
+    # Of no tokens too the loss has a gradient, zero: processes that step together all have one.
+    total = 0 * (hidden_ND.sum() + head_VD[:1].sum()).float()
     parts = []
     for at in range(0, len(targets_N), chunk):
         some = slice(at, at + chunk)

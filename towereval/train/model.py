@@ -84,10 +84,25 @@ def rate_share(step: int, steps: int, warm_up: float, final: float) -> float:
     return final + (1 - final) * 0.5 * (1 + math.cos(math.pi * done))
 
 
-def batch_nll(model: Any, batch: Batch, picture_scale: float = 1.0) -> tuple[Tensor, Tensor]:
-    """The weighted sum of the batch's negative log-likelihoods, and each token's."""
+def batch_nll(
+    model: Any, batch: Batch, picture_scale: float = 1.0, *, whole: bool = False
+) -> tuple[Tensor, Tensor]:
+    """The weighted sum of the batch's negative log-likelihoods, and each learned token's.
+
+    `whole` makes the logits of all tokens at once, as transformers does.
+    """
     hidden_BTD = _hidden(model, batch, picture_scale)
     learned_BT = batch.weights_BT > 0
+    if whole:
+        total, each = weighted_nll(
+            hidden_BTD.flatten(0, 1),
+            model.lm_head.weight,
+            batch.targets_BT.flatten(),
+            batch.weights_BT.flatten(),
+            model.config.text_config.final_logit_softcapping,
+            chunk=None,
+        )
+        return total, each[learned_BT.flatten()]
     return weighted_nll(
         hidden_BTD[learned_BT],
         model.lm_head.weight,
@@ -103,8 +118,11 @@ def _hidden(model: Any, batch: Batch, picture_scale: float) -> Tensor:
     embeddings_BTD: Tensor = inner.get_input_embeddings()(batch.ids_BT)
     if batch.pixels_IKCHW is not None:
         features_MD = _features(model, batch).to(embeddings_BTD.dtype) * picture_scale
-        mask = (batch.ids_BT == model.config.image_token_id)[..., None]
-        embeddings_BTD = embeddings_BTD.masked_scatter(mask, features_MD)
+        if batch.blank:
+            embeddings_BTD = embeddings_BTD + 0 * features_MD.sum()
+        else:
+            mask = (batch.ids_BT == model.config.image_token_id)[..., None]
+            embeddings_BTD = embeddings_BTD.masked_scatter(mask, features_MD)
     # No attention mask: from position ids that start again transformers sees where examples end.
     hidden_BTD: Tensor = inner.language_model(
         inputs_embeds=embeddings_BTD, position_ids=batch.positions_BT, use_cache=False

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -52,7 +52,7 @@ class Batch:
     those of the examples, in order.
 
     `pixels` and `sizes` (height, width) are None where no example has a picture; `sizes` also
-    where pictures are shown whole, one tile each.
+    where pictures are shown whole, one tile each. `blank`: its one tile is nobody's picture.
     """
 
     ids_BT: Tensor
@@ -65,6 +65,15 @@ class Batch:
     learned: tuple[int, ...]
     sources: tuple[str, ...]
     tiles: int
+    blank: bool = False
+
+    def to(self, device: torch.device) -> Batch:
+        moved = {
+            name: value.to(device, non_blocking=True)
+            for name in self.__slots__
+            if isinstance(value := getattr(self, name), Tensor)
+        }
+        return replace(self, **moved)
 
     @property
     def fill(self) -> float:
@@ -132,6 +141,10 @@ class Encoder:
         read = self.processor.image_processor(images=shown, return_tensors="pt")
         return read["pixel_values"], read["image_sizes"]
 
+    def blank_tile(self) -> Tensor:
+        side = self.processor.image_processor.crop_size["height"]
+        return torch.zeros(1, 1, 3, side, side)
+
     def _add(self, ids: list[int], weights: list[float], text: str, weight: float) -> None:
         tokens = self._tokens(text) if text else []
         ids += tokens
@@ -171,8 +184,10 @@ class Encoder:
         return tuple(ids), tuple(weights)
 
 
-def pack(examples: Sequence[Example], tokens: int, tiles: int) -> list[list[int]]:
-    """Indices of the examples of each pack: first fit, the longest first.
+def pack(
+    examples: Sequence[Example], tokens: int, tiles: int, most: int | None = None
+) -> list[list[int]]:
+    """Indices of the examples of each pack, at most so many: first fit, the longest first.
 
     Raises `DataError` for an example that no pack can hold.
     """
@@ -186,7 +201,7 @@ def pack(examples: Sequence[Example], tokens: int, tiles: int) -> list[list[int]
                 f"an example of {length} tokens and {size} tiles; a pack holds {tokens} and {tiles}"
             )
         for room, held in zip(free, packs, strict=True):
-            if room[0] >= length and room[1] >= size:
+            if room[0] >= length and room[1] >= size and len(held) != most:
                 room[0] -= length
                 room[1] -= size
                 held.append(index)
@@ -197,10 +212,20 @@ def pack(examples: Sequence[Example], tokens: int, tiles: int) -> list[list[int]
     return packs
 
 
-def collate(examples: Sequence[Example], packs: Sequence[Sequence[int]], encoder: Encoder) -> Batch:
-    """Some packs as one batch; what fills up a pack is masked off as one more example would be."""
+def collate(
+    examples: Sequence[Example],
+    packs: Sequence[Sequence[int]],
+    encoder: Encoder,
+    *,
+    width: int = 1,
+    always_tile: bool = False,
+) -> Batch:
+    """Some packs as one batch; what fills up a pack is masked off as one more example would be.
+
+    Rows are at least `width` long. With `always_tile` a batch without pictures has a blank tile.
+    """
     # A process that has no pack this time steps along with an empty one.
-    width = max(1, *(sum(len(examples[i].ids) for i in indices) for indices in packs))
+    width = max(width, *(sum(len(examples[i].ids) for i in indices) for indices in packs))
     shape = (len(packs), width)
     ids = np.full(shape, encoder.tokenizer.pad_token_id, dtype=np.int64)
     positions = np.zeros(shape, dtype=np.int64)
@@ -221,6 +246,9 @@ def collate(examples: Sequence[Example], packs: Sequence[Sequence[int]], encoder
     pixels, sizes = encoder.pixels(pictures) if pictures else (None, None)
     if pixels is not None and ordered[0].view == "single":
         pixels, sizes = pixels[:, :1], None
+    blank = always_tile and pixels is None
+    if blank:
+        pixels = encoder.blank_tile()
     return Batch(
         torch.from_numpy(ids),
         torch.from_numpy(positions),
@@ -232,4 +260,5 @@ def collate(examples: Sequence[Example], packs: Sequence[Sequence[int]], encoder
         tuple(sum(weight > 0 for weight in example.weights) for example in ordered),
         tuple(example.source for example in ordered),
         sum(example.tiles for example in ordered),
+        blank,
     )

@@ -199,15 +199,35 @@ class Stage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Packing:
-    """A pack holds at most so many tokens and tiles; so many packs go through the model at once."""
+    """A pack holds at most so many tokens, tiles and examples (None: as many as there is room for).
+
+    So many `packs` go through the model at once.
+    """
 
     tokens: int = 8192
     tiles: int = 64
+    examples: int | None = None
     packs: int = 1
 
     def __post_init__(self) -> None:
         for name in ("tokens", "tiles", "packs"):
             _within(name, getattr(self, name), above=0)
+        _within("examples", 1 if self.examples is None else self.examples, above=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Performance:
+    """How fast, not what: no setting here changes more than rounding.
+
+    `attention` "auto" is flex on a GPU and eager elsewhere. `recompute` saves memory by computing
+    the text model's layers again in the backward pass, "selective" all but matrix products.
+    `compile` is by layer. `loss` "whole" makes the logits of all tokens at once, to compare with.
+    """
+
+    attention: Literal["auto", "eager", "flex"] = "auto"
+    recompute: Literal["none", "selective", "layers"] = "none"
+    compile: bool = False
+    loss: Literal["chunked", "whole"] = "chunked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,6 +242,7 @@ class Recipe:
     stages: Mapping[str, Stage]
     seed: int = 0
     packing: Packing = field(default_factory=Packing)
+    performance: Performance = field(default_factory=Performance)
     precision: Literal["bfloat16", "float32"] = "bfloat16"
     checkpoint_every: int = 500
     workers: int = 1
@@ -235,7 +256,8 @@ class Recipe:
     def digest(self) -> str:
         """Of all that can move a weight: a checkpoint of another digest is not gone on from."""
         content = dataclasses.asdict(self)
-        del content["checkpoint_every"], content["workers"]
+        for name in ("checkpoint_every", "workers", "performance"):
+            del content[name]
         return digest([list(content["stages"]), content])
 
 

@@ -22,6 +22,7 @@ from towereval.train.checkpoint import State
 from towereval.train.loop import Report
 from towereval.train.model import picture_scale
 from towereval.train.packing import Encoder
+from towereval.train.processes import Processes
 from towereval.train.recipe import Recipe
 
 TOWER = "tower_stand_in"
@@ -34,6 +35,7 @@ def train(
     *,
     resume: bool = False,
     say: Callable[[Report], None],
+    processes: Processes = checkpoint.ALONE,
 ) -> Path:
     """Run all stages, or one and the stand-ins before it, and write the model. Its folder.
 
@@ -53,15 +55,35 @@ def train(
             f"{output} has checkpoints of {', '.join(held)}: --resume goes on from them, another"
             " --output begins anew"
         )
-    model, processor = _first_weights(recipe, output)
-    _tower(recipe, model, processor, output, say)
-    loop.run_stages(recipe, names, model, processor, output, say)
-    scale = picture_scale(model, recipe.model.projector_output_scale)
-    card = _card(recipe, names[-1])
-    export.write(model.eval(), processor, output / "model", scale, card)
-    if recipe.model.tiny is not None:
-        evaluation.write(output / "evaluation", recipe.seed)
+    if processes.first:
+        _tower(recipe, *_first_weights(recipe, output), output, say)
+    processes.agree("")
+
+    def first() -> Any:
+        model, _ = _first_weights(recipe, output)
+        if recipe.model.tiny is not None and recipe.model.tiny.tower_steps:
+            checkpoint.load(_done(output, TOWER), model)
+        return model
+
+    processor = assemble.read_processor(output / "untrained")
+    loop.run_stages(recipe, names, first, processor, output, say, processes)
+    if processes.first:
+        # From what is on disk, not from this process's share of the weights.
+        model = first()
+        loop.load_finished(recipe, names[-1], _done(output, names[-1]), model)
+        scale = picture_scale(model, recipe.model.projector_output_scale)
+        card = _card(recipe, names[-1])
+        export.write(model.eval(), processor, output / "model", scale, card)
+        if recipe.model.tiny is not None:
+            evaluation.write(output / "evaluation", recipe.seed)
+    processes.agree("")
     return output / "model"
+
+
+def _done(output: Path, stage: str) -> Path:
+    found = checkpoint.latest(output / "checkpoints" / stage)
+    assert found is not None
+    return found
 
 
 def _first_weights(recipe: Recipe, output: Path) -> tuple[Any, Any]:
@@ -94,7 +116,6 @@ def _tower(
     done = checkpoint.latest(folder)
     if done is not None:
         checkpoint.read_state(done, recipe.digest)
-        checkpoint.load(done, model)
         return
     losses = tiny.warm_up_tower(model, Encoder(processor), setting, recipe.seed)
     started = time.perf_counter()
