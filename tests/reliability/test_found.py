@@ -1,8 +1,10 @@
-"""What the fuzzers in tests/reliability/fuzz found, each as its smallest file."""
+"""What the fuzzers in tests/reliability/fuzz found, each as its smallest file, and its like."""
 
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,13 @@ import pytest
 
 from tests.finished_run import finished
 from tests.test_lmms_eval import STAMP, log, ocr, reading, say
+from tests.test_replay import record, replayed
 from towereval.bridges.lmms_eval import import_logs
 from towereval.bridges.logged import compare
 from towereval.errors import DataError, StoreError
+from towereval.plan import SAMPLES
 from towereval.results import read_run
+from towereval.run import run
 
 
 @pytest.mark.parametrize(
@@ -90,3 +95,24 @@ def test_what_their_results_say_is_a_table_of_numbers(tmp_path: Path) -> None:
     say(file, 1, results=True)
     with pytest.raises(DataError, match="not what lmms-eval writes: TypeError: results is a bool"):
         import_logs(tmp_path / "logs", model="theirs", output=tmp_path / "results")
+
+
+@pytest.mark.parametrize(
+    ("column", "told"),
+    [
+        ("question", "row 2 of test, counted from 0: column question: wanted a text, found int"),
+        ("question_type", "row 2 of test, counted from 0: sample '2': wanted a text, found int"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_named_by_its_row(
+    tmp_path: Path, column: str, told: str
+) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(SAMPLES / "ocrbench", data)
+    [file] = data.rglob("*.jsonl")
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
+    rows[2][column] = 7
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    plan = replayed(record(tmp_path / "recorded", []), tmp_path / "results", ["ocrbench"])
+    with pytest.raises(DataError, match=f"ocrbench: {told}"):
+        run(replace(plan, split="full", data={"ocrbench": data}))
