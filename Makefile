@@ -16,11 +16,11 @@ demo: setup  ## score the tiny model through vLLM on the bundled samples of all 
 test: setup  ## run the whole test suite
 	.venv/bin/python -m pytest
 
-soak: setup  ## kill real runs 60 times each, and those with models 10 times (SEED=0 KILLS=60 MODEL_KILLS=10; an hour)
+soak: setup  ## kill real runs at random moments (SEED=0 KILLS=60 MODEL_KILLS=10; an hour)
 	KILLS=$(or $(KILLS),60) SEED=$(or $(SEED),0) .venv/bin/python -m pytest -v tests/reliability/test_kill.py
 	KILLS=$(or $(MODEL_KILLS),10) SEED=$(or $(SEED),0) .venv/bin/python -m pytest -v tests/reliability/test_kill_models.py
 
-fuzz: setup  ## fuzz what reads pictures and clips, logs and results, ten minutes each (SECONDS_EACH=600; Python 3.11 to 3.13)
+fuzz: setup  ## fuzz the readers of pictures, logs and results, ten minutes each (SECONDS_EACH=600)
 	.venv/bin/python -m pip install --quiet --constraint requirements/dev.lock --editable '.[fuzz]'
 	for what in media logs results; do \
 	    .venv/bin/python -W ignore -m tests.reliability.fuzz.$$what .fuzz/$$what -artifact_prefix=.fuzz/$$what- \
