@@ -123,11 +123,16 @@ def test_lists_and_chosen_rows(tmp_path: Path, translator: Translator) -> None:
     assert rows(tmp_path / "out", "it") == [
         {"id": 1, "question": "[Italian] Q?", "options": ["[Italian] up", "3", "[Italian] on"]}
     ]
-    seed = {"question": "Q?", **{f"choice_{one}": one * 2 for one in "abcd"}, "image": None}
+    picture(tmp_path / "seed" / "1.png")
+    seed = {"question": "Q?", **{f"choice_{one}": one * 2 for one in "abcd"}, "image": ["1.png"]}
     still = [{**seed, "data_type": kind, "n": n} for n, kind in enumerate(("video", "image"))]
     write(tmp_path / "seed" / "test.jsonl", *still)
     built = made(job(tmp_path / "seed", translator, "seedbench"), tmp_path / "still")
-    assert (built.rows, rows(tmp_path / "still", "de")[0]["n"]) == (1, 1)
+    [row] = rows(tmp_path / "still", "de")
+    assert (built.rows, row["n"]) == (1, 1)
+    assert [one.read_bytes() for one in row["image"]] == [
+        (tmp_path / "seed" / "1.png").read_bytes()
+    ]
 
 
 def test_two_translators_agree_as_sacrebleu_says(

@@ -228,7 +228,14 @@ def _keep(source: Source, value: object, output: Path) -> str:
 
 
 def _add(file: TextIO, row: Row) -> None:
-    file.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+    file.write(json.dumps(row, ensure_ascii=False, default=_plain) + "\n")
+
+
+def _plain(value: object) -> str:
+    """Dates and the like as texts. Raises `DataError` for bytes, which no text holds."""
+    if isinstance(value, bytes):
+        raise DataError("a column holds bytes: name it among the media")
+    return str(value)
 
 
 def _write_report(job: Job, built: Built, names: Sequence[str], output: Path) -> None:
