@@ -170,6 +170,23 @@ def test_two_translators_agree_as_sacrebleu_says(
     assert len(rows(tmp_path / "out", "de")) == 2  # flagged, not dropped
 
 
+def test_what_the_second_translator_misses_is_told(
+    tmp_path: Path, server: ChatServer, translator: Translator
+) -> None:
+    server.script = lambda asked: (
+        refusal(400, "no")
+        if asked.body["model"] == "u" and "dogs" in asked.text
+        else translated(asked)
+    )
+    second = Translator("u", "openai", translator.engine_args)
+    ours = job(mme(tmp_path / "mme"), translator, languages=("de",), second=second, least=50.0)
+    built = made(ours, tmp_path / "out")
+    assert (built.translated, built.unpaired, built.failed) == ({"de": 2}, {"de": 1}, 1)
+    assert built.agreements["de"].texts == 1
+    report = json.loads((tmp_path / "out" / "translation.json").read_text())
+    assert report["languages"]["de"]["unpaired"] == 1
+
+
 @pytest.mark.parametrize(
     ("language", "tokenizer"), [("zh", "zh"), ("zh-Hant", "zh"), ("ja", "char"), ("ko", "13a")]
 )

@@ -47,7 +47,10 @@ def validate(
     split: Annotated[Split, typer.Option(help="Of the evaluation sets.")] = Split.FULL,
     media: Media = None,
     identify: Annotated[
-        bool, typer.Option("--identify", help="Also tell answers in another language than their record's.")
+        bool,
+        typer.Option(
+            "--identify", help="Also tell answers in another language than their record's."
+        ),
     ] = False,
     report: Annotated[Path | None, typer.Option(help="Write all that is found as JSON.")] = None,
     workers: Annotated[int, typer.Option(min=0, help="Threads; 0: one a core.")] = 0,

@@ -155,10 +155,13 @@ def translate_benchmark(
     head = ("language", "translated", "left out", "flagged", "BLEU", "signature")
     show_lines(head, lines, Format.TABLE, numbers=(1, 2, 3, 4))
     show_failures(built.reasons.most_common())
+    lost = built.missing.total() + built.unpaired.total()
     if built.failed:
         print(f"{built.failed} requests failed: the same command asks them again")
+    if unpaired := built.unpaired.total():
+        print(f"{unpaired} translations have no second one beside them")
     print(f"{built.rows} rows, {output}")
-    raise typer.Exit(_status(built.translated.total(), built.missing.total(), share))
+    raise typer.Exit(_status(built.translated.total(), lost, share))
 
 
 def _translator(

@@ -55,18 +55,21 @@ class Job:
 
 @dataclass(slots=True)
 class Built:
-    """By language; `reasons` of rows that are missing, `failed` of them may be asked again."""
+    """By language; `reasons` of rows that are missing, or that the second translator has not
+    (`unpaired`); `failed` of them may be asked again.
+    """
 
     rows: int = 0
     translated: Counter[str] = field(default_factory=Counter)
     missing: Counter[str] = field(default_factory=Counter)
+    unpaired: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     failed: int = 0
     flagged: Counter[str] = field(default_factory=Counter)
     agreements: dict[str, Agreement] = field(default_factory=dict)
 
-    def miss(self, one: Translated[Row]) -> None:
-        self.missing[one.passage.language] += 1
+    def miss(self, counts: Counter[str], one: Translated[Row]) -> None:
+        counts[one.passage.language] += 1
         self.reasons[one.reason] += 1
         self.failed += one.failed
 
@@ -170,8 +173,10 @@ def _write(
     if language == job.languages[0]:
         built.rows += 1
         _add(files[ENGLISH], _with_files(job, row, output))
+    if other is not None and other.reason:
+        built.miss(built.unpaired, other)
     if one.reason:
-        built.miss(one)
+        built.miss(built.missing, one)
         return
     built.translated[language] += 1
     _add(files[language], _with_files(job, _translated_row(job.set, row, one, job.name), output))
@@ -246,6 +251,7 @@ def _write_report(job: Job, built: Built, names: Sequence[str], output: Path) ->
             languages[code] |= {
                 "bleu": agreement.bleu,
                 "signature": agreement.signature,
+                "unpaired": built.unpaired[code],
                 "flagged": built.flagged[code],
             }
     report = {
