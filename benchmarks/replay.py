@@ -89,10 +89,10 @@ def main() -> None:
         f" {more.count:,}"
         for few, more in pairwise(firsts)
     ]
-    peaks = [each.peak_mb for runs in found for each in runs.values()]
+    peaks = [each.peak_mb for each in firsts]
     told = [
         table(header, rows),
-        f"Peaks are {max(peaks) - min(peaks):.0f} MB apart."
+        f"Peaks of the first runs are {max(peaks) - min(peaks):.0f} MB apart."
         + (f" A sample's own CPU time: {', '.join(own)}." if own else ""),
     ]
     publish("replay", "\n\n".join(told))
