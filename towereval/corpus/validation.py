@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from array import array
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from towereval.corpus import files
 from towereval.corpus.contamination import Held
-from towereval.corpus.duplicates import Duplicates
+from towereval.corpus.duplicates import Duplicates, Places
 from towereval.corpus.pictures import Seen, look_at, look_at_clip
 from towereval.corpus.records import Record, Slot
 from towereval.errors import DataError
@@ -85,13 +84,10 @@ def validate(paths: Sequence[Path], checks: Checks, advance: Callable[[], None])
     """Raises `DataError` for a file that cannot be read, `MissingExtra` where no identifier of
     languages is installed; faults of rows are in the report.
     """
-    report, ids, contents = Report(), Duplicates(), Duplicates()
-    places: list[Path] = []
-    starts, numbers = array("Q"), array("Q")
+    report, places, ids, contents = Report(), Places(), Duplicates(), Duplicates()
     said: list[_Looked] = []
     for path in paths:
-        places.append(path)
-        starts.append(len(numbers))
+        places.begin(path)
         for number, looked in _looked(path, checks):
             report.records += 1
             report.pictures += looked.pictures
@@ -99,7 +95,7 @@ def validate(paths: Sequence[Path], checks: Checks, advance: Callable[[], None])
             for kind, detail in looked.faults:
                 report.add(Fault(kind, looked.place, detail))
             if looked.id:
-                numbers.append(number)
+                places.add(number)
                 ids.add(looked.id.encode("utf-8", errors="replace"))
                 contents.add(looked.content.encode())
             if checks.identify and looked.language in LANGUAGES:
@@ -109,14 +105,9 @@ def validate(paths: Sequence[Path], checks: Checks, advance: Callable[[], None])
                 said = []
             advance()
     _identify(said, report)
-
-    def place(ordinal: int) -> str:
-        file = max(i for i, start in enumerate(starts) if start <= ordinal)
-        return f"{places[file]}:{numbers[ordinal]}"
-
     for kind, duplicates in (("id not unique", ids), ("same content twice", contents)):
         for later, first in duplicates.found():
-            report.add(Fault(kind, place(later), f"as {place(first)}"))
+            report.add(Fault(kind, places.of(later), f"as {places.of(first)}"))
     return report
 
 
