@@ -281,7 +281,7 @@ def test_the_command_shows_a_row_a_language(tmp_path: Path) -> None:
     first, second = (towereval("diagnose", "picture-use", *words, cwd=tmp_path) for _ in range(2))
     assert first.returncode == second.returncode == 0, first.stderr
     (line,) = (line for line in first.stdout.splitlines() if line.split()[:1] == ["ar"])
-    assert line.split() == ["ar", "9.000", "2.571", "9.000", "2.571", "1.000", "4", "0", "0"]
+    assert line.split() == ["ar", "9.00", "2.571", "9.00", "2.571", "1.00", "4", "0", "0"]
     assert "\n0 asked, " in second.stdout
     refused = towereval("diagnose", "picture-use", *words[:2], "--tasks", ",", cwd=tmp_path)
     assert "--tasks names no task" in error_line(refused, 2)

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Find out what no score tells.", no_args_is_help=True)
 
+# A metric, its heading, and whether its interval is shown: all of them do not fit into a line.
 _COLUMNS = (
-    ("cxmi", "cxmi"),
-    ("cxmi_per_token", "per token"),
-    ("right_minus_wrong", "right - wrong"),
-    ("right_minus_wrong_per_token", "per token"),
-    ("image_swap_accuracy", "image swap"),
+    ("cxmi", "cxmi", True),
+    ("cxmi_per_token", "per token", False),
+    ("right_minus_wrong", "right - wrong", True),
+    ("right_minus_wrong_per_token", "per token", False),
+    ("image_swap_accuracy", "image swap", True),
 )
 
 
@@ -90,7 +91,7 @@ def _show(results: Sequence[Result]) -> None:
     table = Table(box=None, pad_edge=False)
     for name in ("task", "language"):
         table.add_column(name)
-    for _, heading in _COLUMNS:
+    for _, heading, _ in _COLUMNS:
         table.add_column(heading, justify="right")
     for name in ("n", "failed", "unscored"):
         table.add_column(name, justify="right")
@@ -99,24 +100,25 @@ def _show(results: Sequence[Result]) -> None:
         table.add_row(
             task if task != shown else "",
             "macro mean" if language == "*" else language,
-            *(_cell(found, metric) for metric, _ in _COLUMNS),
+            *(_cell(found.get(metric), whole) for metric, _, whole in _COLUMNS),
             *_counts(found),
         )
         shown = task
     print_table(table)
     print(
-        "cxmi: log p(reference with its picture) - log p(reference without one), nats a sentence;"
-        " 95% intervals"
+        "cxmi: log p(reference with its picture) - log p(reference without one), nats a sentence,"
+        " with 95% intervals; those per token are in results.json"
     )
 
 
-def _cell(found: Mapping[str, Result], metric: str) -> str:
-    row = found.get(metric)
+def _cell(row: Result | None, whole: bool) -> str:
     if row is None or row.value is None:
         return "-"
-    if row.ci_low is None or row.ci_high is None:
+    if not whole:
         return f"{row.value:.3f}"
-    return f"{row.value:.3f} ({row.ci_low:.3f} to {row.ci_high:.3f})"
+    if row.ci_low is None or row.ci_high is None:
+        return f"{row.value:.2f}"
+    return f"{row.value:.2f} ({row.ci_low:.2f} to {row.ci_high:.2f})"
 
 
 def _counts(found: Mapping[str, Result]) -> tuple[str, str, str]:
