@@ -18,7 +18,8 @@ PARTS = {"2b": (2_614_341_888, 26), "9b": (9_241_705_984, 42)}
 def test_the_authors_recipes_have_their_settings(size: str) -> None:
     recipe = recipe_files.load(recipe_files.find(f"towervision-{size}"))
     assert recipe.model.projector_output_scale == "legacy"
-    one, two = recipe.stages["stage1"], recipe.stages["stage2"]
+    one, two, three = (recipe.stages[f"stage{number}"] for number in (1, 2, 3))
+    assert (three.view, three.frames) == ("clips", 32)
     assert (one.trainable, one.learning_rate, one.batch) == (("projector",), 1e-3, 256)
     assert (one.prompt, one.view) == ("plain", "single")
     assert (two.learning_rate, two.vision_learning_rate, two.batch) == (1e-5, 2e-6, 128)
@@ -42,7 +43,8 @@ def test_the_authors_recipes_have_their_settings(size: str) -> None:
 
 def test_a_plan_is_the_formula_times_the_records() -> None:
     recipe = recipe_files.load(recipe_files.find("towervision-2b"))
-    one, two = plan.plan(recipe)
+    one, two, three = plan.plan(recipe)
+    assert three.tokens == three.examples * (32 * 196 + 1 + 300)
     assert (one.steps, two.steps) == (2742, 38720)
     assert one.tokens == one.examples * (729 + 300)
     assert two.tokens == two.examples * (729 + 54 * 55 + 300)

@@ -20,7 +20,8 @@ from towereval.corpus.files import check_suffix
 from towereval.corpus.pictures import look_at
 from towereval.errors import DataError
 from towereval.languages import LANGUAGES
-from towereval.train.data import PLACE, LaterPicture, Record, Turn
+from towereval.train.clips import frames_of
+from towereval.train.data import PLACE, LaterClip, LaterPicture, Picture, Record, Turn
 from towereval.types import Text
 
 
@@ -100,16 +101,21 @@ def rows_of(file: Path) -> Rows:
     return Rows(file)
 
 
-def checked(record: records.Record) -> records.Record:
-    """The record. Raises `Faulty` where a conversation is none that can be learned from."""
+def checked(record: records.Record, *, clips: bool = False) -> records.Record:
+    """The record; `clips`: of a stage that shows them and no pictures.
+
+    Raises `Faulty` where a conversation is none that can be learned from.
+    """
     if record.language not in LANGUAGES:
         raise Faulty("unknown language", f"language {record.language!r} is none of the known")
-    if record.video is not None:
-        raise Faulty("clip", "clips are not trained on")
+    if clips and record.images:
+        raise Faulty("picture", "a picture in a stage that shows clips")
+    if record.video is not None and not clips:
+        raise Faulty("clip", "a clip in a stage that shows pictures")
     slots = [p for turn in record.messages for p in turn.parts if isinstance(p, records.Slot)]
-    if len(slots) != len(record.images):
-        said = f"{len(slots)} placeholders, but {len(record.images)} pictures"
-        raise Faulty("placeholders", said)
+    media = len(record.images) + (record.video is not None)
+    if len(slots) != media:
+        raise Faulty("placeholders", f"{len(slots)} placeholders, but {media} pictures or clips")
     roles = [turn.role for turn in record.messages]
     talk = roles[1:] if roles[:1] == ["system"] else roles
     if not talk or talk != ["user", "assistant"] * (len(talk) // 2):
@@ -120,11 +126,17 @@ def checked(record: records.Record) -> records.Record:
 
 
 def learned(record: records.Record, file: Path, sizes: Sequence[tuple[int, int]]) -> Record:
-    """As training knows it; `sizes` are its pictures' heights and widths."""
-    pictures = tuple(
-        LaterPicture(size, functools.partial(_decoded, picture, file.parent))
-        for picture, size in zip(record.images, sizes, strict=True)
-    )
+    """As training knows it; `sizes` as `picture_sizes` has them."""
+    pictures: tuple[Picture, ...]
+    if record.video is not None:
+        ((frames, _),) = sizes
+        decode = functools.partial(frames_of, record.video, file.parent, frames)
+        pictures = (LaterClip(frames, decode),)
+    else:
+        pictures = tuple(
+            LaterPicture(size, functools.partial(_decoded, picture, file.parent))
+            for picture, size in zip(record.images, sizes, strict=True)
+        )
     return Record(record.source, record.language, _turns(record), pictures)
 
 
@@ -140,9 +152,11 @@ def english_of(record: records.Record, own: Record) -> Record | None:
     return Record(own.source, shown.source_language, turns, own.pictures)
 
 
-def picture_sizes(record: records.Record, file: Path) -> list[tuple[int, int]]:
-    """Heights and widths; every picture is decoded. Raises `Faulty`."""
+def picture_sizes(record: records.Record, file: Path, frames: int) -> list[tuple[int, int]]:
+    """Heights and widths, of a clip its frames and 0; all are decoded. Raises `Faulty`."""
     try:
+        if record.video is not None:
+            return [(len(frames_of(record.video, file.parent, frames)), 0)]
         return [_decoded(picture, file.parent).shape[:2] for picture in record.images]
     except DataError as error:
         raise Faulty("picture", str(error)) from error

@@ -20,13 +20,21 @@ class LaterPicture:
     decode: Callable[[], NDArray[Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class LaterClip:
+    """A clip as so many frames, decoded when they are wanted."""
+
+    frames: int
+    decode: Callable[[], Any]
+
+
 # height, width, 3; uint8
-Picture: TypeAlias = NDArray[Any] | LaterPicture
+Picture: TypeAlias = NDArray[Any] | LaterPicture | LaterClip
 
 
-def pixels_of(picture: Picture) -> NDArray[Any]:
-    """Raises `DataError` for a picture that cannot be decoded."""
-    return picture.decode() if isinstance(picture, LaterPicture) else picture
+def pixels_of(picture: Picture) -> Any:
+    """A picture's pixels, or a clip's frames. Raises `DataError` where they cannot be decoded."""
+    return picture.decode() if isinstance(picture, LaterPicture | LaterClip) else picture
 
 
 @dataclass(frozen=True, slots=True)

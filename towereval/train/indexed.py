@@ -47,7 +47,7 @@ _SCHEMA = pa.schema(
     {
         "at": pa.int64(),  # where its row is read: the byte of a line, the number of a parquet row
         "language": pa.string(),
-        "sizes": pa.list_(pa.int32()),  # height and width of each picture
+        "sizes": pa.list_(pa.int32()),  # height and width of each picture; frames and 0 of a clip
         "tokens": pa.int32(),
         "tiles": pa.int32(),
         "fault": pa.string(),  # "" for a record that can be trained on
@@ -129,9 +129,9 @@ def _blocks(
 def _row(file: Path, at: int, encoder: Encoder, rendering: Rendering) -> Mapping[str, Any]:
     row: dict[str, Any] = {"at": at, "language": "", "sizes": [], "tokens": 0, "tiles": 0}
     try:
-        found = checked(_parsed(file, at))
+        found = checked(_parsed(file, at), clips=rendering.view == "clips")
         row["language"] = found.language
-        sizes = picture_sizes(found, file)
+        sizes = picture_sizes(found, file, rendering.frames)
         record = learned(found, file, sizes)
         english_of(found, record)
         example = encoder.example(record, rendering)

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from towereval.train.clips import pooled
 from towereval.train.lora import is_update
 from towereval.train.loss import weighted_nll
 from towereval.train.packing import Batch
@@ -136,13 +137,15 @@ def _features(model: Any, batch: Batch) -> Tensor:
     if batch.sizes_I2 is not None:
         read = inner.get_image_features(batch.pixels_IKCHW, batch.sizes_I2)
         return torch.cat(read.pooler_output)
-    # Shown whole: the features of one tile, row by row, without line ends.
+    # Shown whole: the features of one tile, row by row, without line ends. So are clips' frames.
     assert batch.pixels_IKCHW is not None
     seen = inner.vision_tower(batch.pixels_IKCHW[:, 0], output_hidden_states=True)
-    features_MD: Tensor = inner.multi_modal_projector(
+    features_NPD: Tensor = inner.multi_modal_projector(
         seen.hidden_states[model.config.vision_feature_layer]
-    ).flatten(0, 1)
-    return features_MD
+    )
+    if batch.clips:
+        return pooled(features_NPD, inner.image_newline, batch.clips)
+    return features_NPD.flatten(0, 1)
 
 
 def picture_scale(model: Any, setting: str) -> float:

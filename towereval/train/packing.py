@@ -16,7 +16,9 @@ import torch
 from torch import Tensor
 
 from towereval.errors import DataError
-from towereval.train.data import PLACE, Picture, Record, pixels_of
+from towereval.train.clips import pixels_of_clips, tokens_of
+from towereval.train.data import PLACE, LaterClip, Picture, Record, pixels_of
+from towereval.train.recipe import View
 from towereval.types import digest
 
 
@@ -26,12 +28,13 @@ class Rendering:
 
     prompt: Literal["chat", "plain"] = "chat"
     length_power: float = 0.0
-    view: Literal["tiles", "single"] = "tiles"
+    view: View = "tiles"
+    frames: int = 32
 
     @property
     def key(self) -> str:
         """Of what lengths depend on."""
-        return f"{self.prompt} {self.view}"
+        return f"{self.prompt} {self.view}" + f" {self.frames}" * (self.view == "clips")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class Example:
     weights: tuple[float, ...]
     pictures: tuple[Picture, ...]
     tiles: int
-    view: Literal["tiles", "single"] = "tiles"
+    view: View = "tiles"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class Batch:
 
     `pixels` and `sizes` (height, width) are None where no example has a picture; `sizes` also
     where pictures are shown whole, one tile each. `blank`: its one tile is nobody's picture.
+    `clips` are clips' numbers of frames, where `pixels` are those.
     """
 
     ids_BT: Tensor
@@ -66,6 +70,7 @@ class Batch:
     sources: tuple[str, ...]
     tiles: int
     blank: bool = False
+    clips: tuple[int, ...] = ()
 
     def to(self, device: torch.device) -> Batch:
         moved = {
@@ -154,10 +159,12 @@ class Encoder:
         tokens: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         return tokens
 
-    def _picture_size(self, picture: Picture, view: Literal["tiles", "single"]) -> tuple[int, int]:
-        """Tokens and tiles, from its height and width alone."""
+    def _picture_size(self, picture: Picture, view: View) -> tuple[int, int]:
+        """Tokens and tiles, from its height and width, or its number of frames, alone."""
         from transformers.models.llava_next.modeling_llava_next import image_size_to_num_patches
 
+        if isinstance(picture, LaterClip):
+            return tokens_of(picture.frames, self._side), picture.frames
         if view == "single":
             return self._side**2, 1
         height, width = picture.shape[:2]
@@ -243,9 +250,17 @@ def collate(
             at = end
         positions[row, at:] = np.arange(width - at)
     pictures = [picture for example in ordered for picture in example.pictures]
-    pixels, sizes = encoder.pixels(pictures) if pictures else (None, None)
-    if pixels is not None and ordered[0].view == "single":
-        pixels, sizes = pixels[:, :1], None
+    pixels: Tensor | None = None
+    sizes: Tensor | None = None
+    clips: tuple[int, ...] = ()
+    if pictures and ordered[0].view == "clips":
+        shown = [pixels_of(picture) for picture in pictures]
+        clips = tuple(len(frames) for frames in shown)
+        pixels = pixels_of_clips(encoder.processor.image_processor, shown)
+    elif pictures:
+        pixels, sizes = encoder.pixels(pictures)
+        if ordered[0].view == "single":
+            pixels, sizes = pixels[:, :1], None
     blank = always_tile and pixels is None
     if blank:
         pixels = encoder.blank_tile()
@@ -261,4 +276,5 @@ def collate(
         tuple(example.source for example in ordered),
         sum(example.tiles for example in ordered),
         blank,
+        clips,
     )

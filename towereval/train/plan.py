@@ -12,6 +12,7 @@ from typing import Any
 
 from towereval.errors import UsageError
 from towereval.train import flops, shapes
+from towereval.train.clips import tokens_of
 from towereval.train.loss import CHUNK
 from towereval.train.recipe import Recipe, Stage
 
@@ -86,7 +87,11 @@ def steps_of(stage: Stage) -> int:
 def examples_of(stage: Stage, config: Any) -> list[tuple[float, tuple[int, int, int]]]:
     """Shares of examples, and the tokens, tiles and learned tokens of each."""
     side = config.vision_config.image_size // config.vision_config.patch_size
-    pictured = (side**2, 1) if stage.view == "single" else (side**2 + 2 * side * (2 * side + 1), 5)
+    pictured = {
+        "single": (side**2, 1),
+        "tiles": (side**2 + 2 * side * (2 * side + 1), 5),
+        "clips": (tokens_of(stage.frames, side), stage.frames),
+    }[stage.view]
     shown = (pictured[0] + _ASKED + _ANSWERED, pictured[1], _ANSWERED)
     text_only = stage.mix.text_only_share or 0.0
     return [(1 - text_only, shown), (text_only, (_TEXT, 0, _TEXT_ANSWERED))]

@@ -15,6 +15,7 @@ from towereval.errors import UsageError
 from towereval.types import digest
 
 Part: TypeAlias = Literal["projector", "vision", "text"]
+View: TypeAlias = Literal["tiles", "single", "clips"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +153,8 @@ class Stage:
     `warm_up` is a share of the steps, `final_rate` the share of the learning rate that the cosine
     ends at. `length_power` p weighs each supervised token of an answer of n tokens by n^-p: 0
     counts tokens alike, 1 answers. `prompt` "plain" is the picture and the answer, without turns.
-    `view`: "tiles" cuts a picture as the model's processor does, "single" shows it whole and small.
+    `view`: "tiles" cuts a picture as the model's processor does, "single" shows it whole and small,
+    "clips" shows clips instead, `frames` of each; the model becomes a LLaVA-OneVision then.
     """
 
     trainable: tuple[Part, ...]
@@ -169,7 +171,8 @@ class Stage:
     clip: float = 1.0
     length_power: float = 0.0
     prompt: Literal["chat", "plain"] = "chat"
-    view: Literal["tiles", "single"] = "tiles"
+    view: View = "tiles"
+    frames: int = 32
     mix: Mix = field(default_factory=Mix)
     lora: Lora | None = None
 
@@ -187,6 +190,7 @@ class Stage:
         _within("batch", self.batch, above=0)
         _within("steps", 1 if self.steps is None else self.steps, above=0)
         _within("epochs", 1 if self.epochs is None else self.epochs, above=0)
+        _within("frames", self.frames, above=0)
         _within("learning_rate", self.learning_rate, above=0)
         _within("warm_up", self.warm_up, least=0, most=1)
         _within("clip", self.clip, above=0)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from towereval.errors import UsageError
-from towereval.train import assemble, checkpoint, evaluation, export, loop, tiny
+from towereval.train import assemble, checkpoint, clips, evaluation, export, loop, tiny
 from towereval.train.checkpoint import State
 from towereval.train.loop import Report
 from towereval.train.model import picture_scale
@@ -72,6 +72,8 @@ def train(
         model = first()
         loop.load_finished(recipe, names[-1], _done(output, names[-1]), model)
         scale = picture_scale(model, recipe.model.projector_output_scale)
+        if recipe.stages[names[-1]].view == "clips":
+            model, processor = clips.as_onevision(model, processor, processor.chat_template)
         card = _card(recipe, names[-1])
         export.write(model.eval(), processor, output / "model", scale, card)
         if recipe.model.tiny is not None:

@@ -144,7 +144,7 @@ class StageData:
 
 
 def rendering(stage: Stage) -> Rendering:
-    return Rendering(stage.prompt, stage.length_power, stage.view)
+    return Rendering(stage.prompt, stage.length_power, stage.view, stage.frames)
 
 
 def seed_of(seed: int, stage: str) -> int:
