@@ -84,7 +84,7 @@ HEAVY = {
     "sklearn",
 }
 # Modules that are imported only where their libraries are wanted anyway.
-MAY_BE_HEAVY = ("engines", "train", "leaderboard", *STATISTICS)
+MAY_BE_HEAVY = ("engines", "train", "leaderboard", "bridges.lmms_model", *STATISTICS)
 SAY_NOTHING = {"utils", "util", "common", "helpers", "base", "misc", "core"}
 
 

@@ -6,15 +6,16 @@ Needs an interpreter that has lmms-eval, named by TOWEREVAL_LMMS_EVAL_PYTHON.
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from tests.bridges import lmms_data
 from tests.bridges.test_lmms_tasks import served, write_task
 from tests.test_cli import towereval
 from towereval import measured
+from towereval.cli.app import app
 from towereval.environments import LMMS_EVAL_PYTHON
 from towereval.plan import Plan
 from towereval.run import rescore, run
@@ -65,11 +66,11 @@ def test_the_command_takes_a_folder_of_tasks(
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
     write_task(tmp_path / "tasks")
     words = ("run", "--model", "tiny", "--engine", "transformers", "--limit", "2", "--dry-run")
-    named = {LMMS_EVAL_PYTHON: os.environ[LMMS_EVAL_PYTHON]}
-    here = ("--tasks", "lmms:signs", "--include-path", "tasks")
-    done = towereval(*words, *here, cwd=tmp_path, **named)
-    assert done.returncode == 0, done.stderr
-    assert "requests       2, 0 of them answered" in done.stdout
+    folder = str(tmp_path / "tasks")
+    # In this process, which has a worker already.
+    shown = CliRunner().invoke(app, [*words, "--tasks", "lmms:signs", "--include-path", folder])
+    assert shown.exit_code == 0, shown.output
+    assert "requests       2, 0 of them answered" in shown.output
     done = towereval(*words, "--tasks", "lmms:signs", "--include-path", "absent", cwd=tmp_path)
     assert done.returncode == 2
     assert "--include-path absent: no such folder" in done.stderr

@@ -1,22 +1,26 @@
 """Pictures that lmms-eval's tasks show, as the files that they were decoded from.
 
-Imported by lmms_worker.py alone, under lmms-eval's interpreter. A task gives pixels; kept as PNG a
-megapixel would take 30 ms and ten times its bytes. So every file that Pillow opens while a document
-is made is remembered, and where it decodes to the very pixels that the task gives, it is the
-picture. Only what the task has changed (cut, drawn upon, resized) is kept as PNG.
+Imported here and, by lmms_worker.py, under lmms-eval's interpreter. A task gives pixels; kept as
+PNG a megapixel would take 30 ms and ten times its bytes. So every file that Pillow opens while a
+document is made is remembered, and where it decodes to the very pixels that the task gives, it is
+the picture. Only what the task has changed (cut, drawn upon, resized) is kept as PNG.
 """
 
 from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 _ORIENTATION = 0x0112
+
+
+class NotShown(Exception):
+    """What a message holds and no model here is shown."""
 
 
 class Opened:
@@ -80,6 +84,27 @@ class MediaCache:
             temporary.write_bytes(data)
             temporary.replace(file)
         return str(file), name
+
+
+def shown(message: Mapping[str, Any], media: MediaCache) -> dict[str, Any]:
+    """A message of theirs: its role, and its parts as ["text", text], ["image", path, sha256] or
+    ["video", path]. Raises `NotShown`.
+    """
+    content = message["content"]
+    parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    return {"role": message["role"], "parts": [_part(part, media) for part in parts]}
+
+
+def _part(part: Mapping[str, Any], media: MediaCache) -> list[str]:
+    kind = part["type"]
+    if kind == "text":
+        return ["text", str(part["text"])]
+    value = part.get("url") or part.get(kind)
+    if kind == "image":
+        return ["image", *media.picture(value)]
+    if kind == "video" and isinstance(value, str) and Path(value).is_file():
+        return ["video", str(Path(value).absolute())]
+    raise NotShown(f"the task shows {kind} {str(value)[:80]!r}, which is no picture and no clip")
 
 
 def _decodes_to(picture: Any, source: Path | bytes, shown: Any) -> bool:

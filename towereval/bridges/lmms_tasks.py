@@ -15,7 +15,7 @@ import atexit
 import functools
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -27,7 +27,19 @@ from towereval.data.hub import HubSource
 from towereval.data.media import cache_folder, video_file, write_atomically
 from towereval.environments import LMMS_EVAL, JsonProcess, ProcessDied, python_of
 from towereval.errors import DataError, EngineError, UsageError
-from towereval.types import Decoding, Image, Message, Metric, Request, Sample, Source, Text, digest
+from towereval.types import (
+    Decoding,
+    Image,
+    Message,
+    Metric,
+    Part,
+    Prompt,
+    Request,
+    Sample,
+    Source,
+    Text,
+    digest,
+)
 
 SCHEME = "lmms"
 NOT_INSTALLED = "lmms-eval is not installed; run: towereval setup lmms-eval"
@@ -106,11 +118,8 @@ class LmmsTask:
 
     def requests(self, sample: Sample) -> Iterator[Request]:
         decoding = json.loads(sample.meta["decoding"])
-        yield Request(
-            sample.id,
-            sample.prompt,
-            Decoding(decoding["max_tokens"], decoding["temperature"], stop=tuple(decoding["stop"])),
-        )
+        decoding = Decoding(**{**decoding, "stop": tuple(decoding["stop"])})
+        yield Request(sample.id, sample.prompt, decoding)
 
     def _language(self, columns: Mapping[str, str]) -> str:
         value = columns.get(self.about.column, "") if self.about.column else ""
@@ -208,10 +217,7 @@ def _folder(source: Source) -> str:
 def _sample(
     document: Mapping[str, Any], language: str, decoding: Mapping[str, Any], data: str
 ) -> Sample:
-    prompt = tuple(
-        Message(message["role"], tuple(_part(part) for part in message["parts"]))
-        for message in document["messages"]
-    )
+    prompt = prompt_of(document["messages"])
     pictures = [part for m in prompt for part in m.parts if not isinstance(part, Text)]
     return Sample(
         id=str(document["id"]),
@@ -223,7 +229,12 @@ def _sample(
     )
 
 
-def _part(part: Sequence[str]) -> Any:
+def prompt_of(messages: Iterable[Mapping[str, Any]]) -> Prompt:
+    """From messages as `lmms_media.shown` gives them."""
+    return tuple(Message(each["role"], tuple(map(_part, each["parts"]))) for each in messages)
+
+
+def _part(part: Sequence[str]) -> Part:
     if part[0] == "text":
         return Text(part[1])
     return Image(part[1], part[2]) if part[0] == "image" else video_file(Path(part[1]))

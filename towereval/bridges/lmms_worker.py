@@ -28,7 +28,8 @@ from typing import Any, TextIO
 
 sys.path.append(str(Path(__file__).parent))  # behind their packages
 from lmms_aggregates import aggregate  # type: ignore[import-not-found]
-from lmms_media import MediaCache, Opened  # type: ignore[import-not-found]
+from lmms_decoding import decoding_of  # type: ignore[import-not-found]
+from lmms_media import MediaCache, NotShown, Opened, shown  # type: ignore[import-not-found]
 from lmms_yaml import Refused, files_of, find, metadata_of, read  # type: ignore[import-not-found]
 
 # What their command strips from an answer before it is scored where a task says nothing else.
@@ -80,7 +81,7 @@ class Served:
         for number in range(question["first"], last):
             with self._opened.watched():
                 document = documents[number]
-                messages = [_message(m, media) for m in task.doc_to_messages(document)]
+                messages = [shown(each, media) for each in task.doc_to_messages(document)]
             found.append({"id": number, "messages": messages, **_about(task, document)})
         return {"documents": found, "of": len(documents), "decoding": decoding}
 
@@ -167,51 +168,14 @@ def _local(folder: Path, config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _decoding(task: Any, question: Mapping[str, Any]) -> dict[str, Any]:
-    """Their generation settings, or a refusal of those that a request cannot say.
-
-    `until` as the task's author wrote it: the blank line that lmms-eval adds where he wrote none is
-    heeded by none of its vLLM models.
-    """
-    given = dict(task.config.generation_kwargs or {})
-    greedy = given.get("do_sample") is False or not float(given.get("temperature") or 0)
-    temperature = 0.0 if greedy else float(given["temperature"])
-    refused = {
-        "num_beams": given.get("num_beams", 1) not in (1, None),
-        "top_p": not greedy and given.get("top_p") not in (None, 1, 1.0),
-        "top_k": not greedy and given.get("top_k") not in (None, 0, -1),
-        "repetition_penalty": given.get("repetition_penalty", 1) not in (None, 1, 1.0),
-    }
-    for key, refuse in refused.items():
-        if refuse:
-            name = question["task"]
-            raise Refused(f"{name} asks for {key}={given[key]}, which a request here cannot say")
-    written = (
-        read(find(question["task"], question["include"]), "simple").get("generation_kwargs") or {}
-    )
-    stop = written.get("until") or []
-    return {
-        "max_tokens": int(given.get("max_new_tokens") or given.get("max_gen_toks") or 1024),
-        "temperature": temperature,
-        "stop": [stop] if isinstance(stop, str) else list(stop),
-    }
-
-
-def _message(message: Mapping[str, Any], media: MediaCache) -> dict[str, Any]:
-    content = message["content"]
-    parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
-    return {"role": message["role"], "parts": [_part(part, media) for part in parts]}
-
-
-def _part(part: Mapping[str, Any], media: MediaCache) -> list[str]:
-    kind = part["type"]
-    if kind == "text":
-        return ["text", str(part["text"])]
-    value = part.get("url") or part.get(kind)
-    if kind == "image":
-        return ["image", *media.picture(value)]
-    if kind == "video" and isinstance(value, str) and Path(value).is_file():
-        return ["video", str(Path(value).absolute())]
-    raise Refused(f"the task shows {kind} {str(value)[:80]!r}, which is no picture and no clip")
+    """With `until` as the task's author wrote it, not as their loader completes it."""
+    name, given = question["task"], task.config.generation_kwargs or {}
+    written = read(find(name, question["include"]), "simple").get("generation_kwargs") or {}
+    try:
+        found: dict[str, Any] = decoding_of({**given, "until": written.get("until")})
+    except ValueError as error:
+        raise Refused(f"{name} {error}") from error
+    return found
 
 
 def _about(task: Any, document: Mapping[str, Any]) -> dict[str, Any]:
@@ -264,7 +228,7 @@ def _reply(served: Served, line: str) -> dict[str, Any]:
     answer: Callable[[Any], dict[str, Any]] = getattr(served, question["ask"])
     try:
         return answer(question)
-    except Refused as reason:
+    except (Refused, NotShown) as reason:
         return {"error": str(reason)}
     except Exception as error:  # noqa: BLE001 whatever their code raises, our parent reports it
         cause = getattr(getattr(error, "last_attempt", None), "exception", lambda: None)() or error
