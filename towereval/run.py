@@ -55,6 +55,7 @@ def run(plan: Plan, listener: Listener | None = None) -> Outcome:
     with Store(folder) as store:
         stamp = unchanged.stamp(settled)
         if stamp and not _is_special(plan) and unchanged.is_published(store, stamp):
+            listener.stage("nothing has changed", None)
             return _as_published(store)
         as_before = _begin(store, plan, settled, listener)
         before = read_performance(folder)
