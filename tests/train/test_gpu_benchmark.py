@@ -11,7 +11,7 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks" / "gpu" / "train.py"
 
 
 def test_it_measures_the_tiny_shape(tmp_path: Path) -> None:
-    options = "--device cpu --shape tiny --ladder --batch 12 --warm-up 0 --steps 1"
+    options = "--device cpu --shape tiny --stages 1 --ladder --batch 6 --warm-up 0 --steps 1"
     ended = subprocess.run(
         [sys.executable, str(SCRIPT), *options.split(), "--results", str(tmp_path)],
         capture_output=True,
@@ -25,13 +25,12 @@ def test_it_measures_the_tiny_shape(tmp_path: Path) -> None:
     rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("| stage")]
     assert [row[0] for row in rows] == [
         "stage 1: packing, loss in chunks, eager",
-        "stage 2: packing, loss in chunks, eager",
         "stage 2: unpacked, all logits, eager",
         "stage 2: + packing",
         "stage 2: + loss in chunks",
     ]
     fill = [float(row[5].rstrip("%")) for row in rows]
-    assert fill[3] > 85 > 0
+    assert min(fill) > 85
     for row in rows:
         tokens, flops = (float(row[at].replace(",", "")) for at in (1, 2))
         assert tokens > 0
