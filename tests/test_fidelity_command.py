@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import pytest
 
 from tests.test_cli import error_line, towereval
 from tests.test_replay import record, replayed
-from towereval.answer_languages import spoken_in
+from towereval.answer_languages import signatures, spoken_in
+from towereval.metrics.fidelity import LanguageFidelity
 from towereval.run import run
-from towereval.types import Request, Response, Sample
+from towereval.types import Request, Response, Sample, digest
 
 needs_lingua = pytest.mark.skipif(find_spec("lingua") is None, reason="needs the metrics extra")
 ENGLISH = "This is an answer in plain English, whatever was asked."
@@ -41,6 +43,20 @@ def test_each_language_its_share_and_what_the_right_ones_score(tmp_path: Path) -
     assert (done.returncode, done.stderr) == (0, "")
     assert f"en {french.n}" in done.stdout
     assert "language_fidelity|identifier:lingua:" in done.stdout
+
+
+@needs_lingua
+def test_scores_keep_the_name_of_the_identifier_that_made_them(tmp_path: Path) -> None:
+    recorded = record(tmp_path / "recorded", ["multi30k"], mostly)
+    folder = run(replayed(recorded, tmp_path / "out", ["multi30k"], languages=("de",))).folder
+    file = folder / "results.json"
+    content = json.loads(file.read_text().replace("identifier:lingua:2", "identifier:lingua:1"))
+    file.write_text(json.dumps({**content, "digest": digest(content["results"])}))
+    (told,) = signatures(folder, spoken_in(folder))
+    assert "identifier:lingua:1" in told
+    file.unlink()  # before it is scored answers are identified by what is installed
+    (told,) = signatures(folder, spoken_in(folder))
+    assert told == LanguageFidelity().signature
 
 
 def test_a_run_without_free_answers_is_told(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from towereval.judging import JudgePlan, ask_judge
 from towereval.languages import LANGUAGES
 from towereval.metrics.fidelity import TAKEN_FOR, UNDECIDED, LanguageFidelity
 from towereval.metrics.fidelity_judge import LanguageFidelityJudged
+from towereval.results import read_run
 from towereval.scoring import answers_or_blanks, score_sample
 from towereval.spoken import Kept, Spoken
 from towereval.statistics import Estimate, Observations, estimate
@@ -52,6 +53,16 @@ def spoken_in(folder: Path, names: Sequence[str] = ()) -> list[Spoken]:
                 found = _gathered(_identified(store, task, clean))
             rows += _rows(store, task, found)
     return rows
+
+
+def signatures(folder: Path, rows: Iterable[Spoken]) -> list[str]:
+    """By which identifiers the rows were made: the run's, or today's where it has no scores."""
+    stored: dict[str, str] = {}
+    if (folder / "results.json").exists():
+        scored = (row for row in read_run(folder).rows if row.metric == NAME and row.n)
+        stored = {row.task: row.signature for row in scored}
+    today = LanguageFidelity().signature
+    return sorted({stored.get(row.task, today) for row in rows})
 
 
 @dataclass(frozen=True, slots=True)

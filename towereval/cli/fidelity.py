@@ -28,10 +28,9 @@ def fidelity(
     """Show in which languages a run's answers are, and their scores."""
     from rich.table import Table
 
-    from towereval.answer_languages import spoken_in
+    from towereval.answer_languages import signatures, spoken_in
     from towereval.cli.console import print_table
     from towereval.judging import JudgePlan
-    from towereval.metrics.fidelity import LanguageFidelity
 
     rows = spoken_in(run, options.names(tasks))
     table = Table(box=None, pad_edge=False)
@@ -51,7 +50,7 @@ def fidelity(
     for row in rows:
         if row.reason:
             print(f"{row.task} {row.language}: {row.reason}")
-    print(LanguageFidelity().signature)
+    print("\n".join(signatures(run, rows)))
     if judge:
         engine_args = options.values(judge_engine_args or (), "--judge-engine-args")
         _show_judged(run, options.names(tasks), JudgePlan(judge, judge_engine, engine_args))

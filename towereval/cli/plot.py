@@ -81,7 +81,7 @@ def gain(
     from towereval.measured import read
     from towereval.plots import Gain, draw_gains
 
-    old, new = read(base), read(candidate)
+    old, new = (read(path, only_tasks=[task] if task else ()) for path in (base, candidate))
     compared = compare(old, new).comparisons
     name = _pick("task", task, [each.task for each in compared])
     of_task = [each for each in compared if each.task == name]
