@@ -116,7 +116,7 @@ def connect(file: Path) -> sqlite3.Connection:
         elif version == 1:
             db.executescript(_FROM_1)
         elif version != TABLES:
-            raise StoreError(_other(file, version))
+            raise StoreError(other_version(file, version))
     except (sqlite3.Error, StoreError):
         db.close()
         raise
@@ -137,11 +137,12 @@ def connect_reading(file: Path) -> sqlite3.Connection:
         raise
     if version != TABLES:
         db.close()
-        raise StoreError(_other(file, version))
+        raise StoreError(other_version(file, version))
     return db
 
 
-def _other(file: Path, version: int) -> str:
+def other_version(file: Path, version: int) -> str:
+    """What is wrong with a file of such tables, and what to do."""
     cure = "towereval score brings it up to date" if version == 1 else "start anew with --fresh"
     return f"{file}: made by another towereval (tables {version}, not {TABLES}); {cure}"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from towereval.database import TABLES
+from towereval.database import TABLES, other_version
 from towereval.errors import StoreError
 from towereval.influence import Observations
 
@@ -58,9 +58,9 @@ def opened(folder: Path) -> Iterator[sqlite3.Connection]:
     try:
         address = f"{file.resolve().as_uri()}?mode=ro"
         with closing(sqlite3.connect(address, uri=True)) as db:
-            (made_by,) = db.execute("PRAGMA user_version").fetchone()
-            if made_by != TABLES:
-                raise StoreError(f"{file}: made by another towereval")
+            (version,) = db.execute("PRAGMA user_version").fetchone()
+            if version != TABLES:
+                raise StoreError(other_version(file, version))
             yield db
     except sqlite3.Error as error:
         raise StoreError(f"{file} cannot be read: {error}") from error
