@@ -113,7 +113,7 @@ def test_what_changed_is_read_again(
     assert (made(plan) / "samples" / f"{TASK}.parquet").exists()
 
 
-@pytest.mark.parametrize("what", ["code", "package"])
+@pytest.mark.parametrize("what", ["code", "package", "variable"])
 def test_other_code_reads_again(
     plan: Plan, read: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, what: str
 ) -> None:
@@ -122,6 +122,8 @@ def test_other_code_reads_again(
     if what == "code":
         (own / "tasks" / "mine.py").write_text("")
         monkeypatch.setenv("TOWEREVAL_PATH", str(own))
+    elif what == "variable":
+        monkeypatch.setenv("TOWEREVAL_OF_A_PLUGIN", "1")
     else:
         (own / "made-1.0.dist-info").mkdir()
         monkeypatch.syspath_prepend(str(own))

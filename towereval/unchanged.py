@@ -41,7 +41,8 @@ def stamp(settled: Settled) -> str:
         data.append(found)
     # Each start's time is its own. All else that the manifest says counts, the machine, too.
     about = {key: value for key, value in settled.manifest.items() if key != "started"}
-    return digest([about, data, _code()])
+    named = {key: value for key, value in os.environ.items() if key.startswith("TOWEREVAL_")}
+    return digest([about, data, _code(), named])
 
 
 def is_published(store: Store, stamp: str) -> bool:
