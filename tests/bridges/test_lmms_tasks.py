@@ -25,7 +25,7 @@ from towereval.data.folder import FolderSource
 from towereval.data.hub import HubSource
 from towereval.data.media import cache_folder, decode_image
 from towereval.environments import LMMS_EVAL_PYTHON
-from towereval.errors import DataError, ScoringFailed, Unscorable, UsageError
+from towereval.errors import DataError, EngineError, ScoringFailed, Unscorable, UsageError
 from towereval.types import Image, Response, Sample, Text
 
 PYTHON = os.environ.get(LMMS_EVAL_PYTHON, "")
@@ -291,7 +291,7 @@ def test_decoding_that_a_request_cannot_say_is_refused(
 
 @served
 def test_names_that_are_no_task(cases: dict[str, Case], tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cc_ocr is a group of tasks; name them: cc_ocr_multi_sc"):
+    with pytest.raises(UsageError, match="is a group of tasks; name them: --tasks lmms:cc_ocr_mu"):
         plugins.load_task("lmms:cc_ocr")
     with pytest.raises(UsageError, match="lmms-eval has no task 'signs'"):
         plugins.load_task("lmms:signs")
@@ -315,6 +315,15 @@ def test_other_files_are_another_variant(cases: dict[str, Case], tmp_path: Path)
         next(iter(before.samples(HubSource(""), before.languages)))
     with pytest.raises(UsageError, match="lmms-eval has no task 'signs'"):
         plugins.load_task("lmms:signs@lmms-eval-0.7.3-0")
+
+
+@served
+def test_a_worker_that_dies_is_told_of_and_another_one_started(cases: dict[str, Case]) -> None:
+    task, samples = samples_of(cases["signs"])
+    lmms_tasks._worker(Path(PYTHON).absolute())._process.kill()
+    with pytest.raises(EngineError, match="lmms-eval's worker was killed by signal 9"):
+        samples_of(cases["signs"])
+    assert samples_of(cases["signs"]) == (task, samples)
 
 
 def test_without_lmms_eval(monkeypatch: pytest.MonkeyPatch) -> None:

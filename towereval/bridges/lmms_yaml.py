@@ -55,7 +55,8 @@ def _indexed(name: str, included: Sequence[Path]) -> Path:
         if members == -1:
             members = read(Path(entry["yaml_path"]), "simple")["task"]
         names = [each if isinstance(each, str) else each.get("task", "?") for each in members]
-        raise Refused(f"{name} is a {entry['type']} of tasks; name them: {', '.join(names)}")
+        named = ",".join(f"lmms:{each}" for each in names)
+        raise Refused(f"{name} is a {entry['type']} of tasks; name them: --tasks {named}")
     return Path(entry["yaml_path"])
 
 
