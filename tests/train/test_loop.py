@@ -112,6 +112,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(
     resumed = StageRun(recipe, "stage2", other, encoder)
     resumed.restore(at)
     list(resumed.run(tmp_path / "stopped"))
+    assert [path.name for path in (tmp_path / "stopped").iterdir()] == ["step-00000004"]
     assert same(weights(model), weights(other))
     one, two = whole.state, resumed.state
     assert replace(one, seconds=0) == replace(two, seconds=0)

@@ -66,6 +66,8 @@ def save(
     try:
         if processes.first:
             folder.mkdir(parents=True, exist_ok=True)
+            for left in folder.glob(".writing-*"):  # by a process that was killed
+                shutil.rmtree(left, ignore_errors=True)
             temporary = Path(mkdtemp(prefix=".writing-", dir=folder))
     except OSError as fault:
         error = f"{target}: the checkpoint cannot be written: {fault}"
