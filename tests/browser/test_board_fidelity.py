@@ -63,11 +63,12 @@ def test_language_fidelity_is_a_view(page: Any, board: Made) -> None:
 def test_a_cell_tells_what_wrong_answers_were_taken_for(page: Any, board: Made) -> None:
     show(page, board.address, "view=fidelity")
     cell(page, "native-9b", 2).click()
-    told = page.inner_text("dialog .spoken tbody")
+    told = page.inner_text("dialog .answered tbody")
     assert "English 239" in told
-    assert "bleu 30.0 → 33.3 (30.0 to 36.5), n 160" in told
+    assert "BLEU 30.0 → 33.3 (30.0 to 36.5), n 160" in told
     assert page.evaluate("window.hacked") is None
     assert "<img src=x" in told
+    assert page.locator("dialog .answered").bounding_box()["height"] > 50
     inside = "dialog => dialog.scrollWidth <= dialog.clientWidth"
     assert page.eval_on_selector("dialog", inside)
     assert axe_faults(page) == []
@@ -81,8 +82,9 @@ def test_it_is_in_no_average_over_tasks(wide: Any, board: Made) -> None:
 def test_a_report_has_it(page: Any, tmp_path: Path) -> None:
     run = run_with_fidelity(tmp_path, "native-9b", SHARES["native-9b"])
     show(page, write_report(run).as_uri())
-    rows = page.locator("#plots .spoken tbody tr").all_inner_texts()
+    rows = page.locator("#plots .answered tbody tr").all_inner_texts()
     assert len(rows) == len(LANGUAGES)
+    assert page.locator("#plots .answered").bounding_box()["width"] > 250
     assert "German" in rows[0] and "100.0%" in rows[0]
     assert "English 239" in rows[2] and "17" in rows[2]
     assert axe_faults(page) == []

@@ -50,7 +50,7 @@ def run(
         str, typer.Option(help="A name of `towereval models`, a path or a hub id.")
     ] = "",
     tasks: Annotated[str, typer.Option(help="Names of `towereval tasks`, as a,b@variant.")] = "",
-    languages: Annotated[str, typer.Option(help="Codes or groups, as de,fr or core.")] = "",
+    languages: Annotated[str, typer.Option(help="Codes or groups, as de,core,tier:T3.")] = "",
     limit: Annotated[int, typer.Option(help="At most so many samples a language; 0: all.")] = 0,
     split: Annotated[str, typer.Option(help="full, or sample: the small bundled one.")] = "full",
     engine: Annotated[str, typer.Option(help="vllm, ray, transformers, openai, replay.")] = "vllm",

@@ -44,13 +44,13 @@ def _record(kept: Kept) -> dict[str, Any]:
     return {"all": kept.all, "right": kept.right, "low": kept.low, "high": kept.high, "n": kept.n}
 
 
-def packed(entry: Mapping[str, Any]) -> dict[str, Any]:
+def packed(entry: Mapping[str, Any], labels: Mapping[str, str]) -> dict[str, Any]:
     """As the page has it: numbers as they are printed, texts made harmless."""
     return {
         **{key: entry[key] for key in ("measure", "model", "language", "undecided")},
         "wrong": [[_name(code), count] for code, count in entry["wrong"]],
         "kept": [
-            [visible(name.replace("_", " "), 40), *_printed(name, each), each["n"]]
+            [visible(labels.get(name, name), 40), *_printed(name, each), each["n"]]
             for name, each in entry["kept"].items()
         ],
     }

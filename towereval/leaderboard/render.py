@@ -123,7 +123,7 @@ def _packed(content: Mapping[str, Any]) -> dict[str, Any]:
         "ranks": _ranks(content),
         "rank_method": content["rank_method"],
         "categories": [_category(line, measures) for line in content["lines"] if line["group"]],
-        "answered_in": [fidelity.packed(each) for each in content["answered_in"]],
+        "answered_in": [fidelity.packed(each, METRIC_NAMES) for each in content["answered_in"]],
         "notices": [visible(notice, 400) for notice in content["notices"]],
     }
 

@@ -5,7 +5,7 @@ function spokenHtml(board, model, isWanted) {
   if (!found.length) return "";
   const heads = ["Task", "Language", "In it", "n", "Undecided", "Taken for", "All answers → without those in a wrong language"];
   return (
-    '<section class="spoken"><h3>In which languages it answers</h3>' +
+    '<section class="answered"><h3>In which languages it answers</h3>' +
     '<div tabindex="0" role="region" aria-label="In which languages it answers"><table class="categories">' +
     `<thead><tr>${heads.map((head) => `<th scope="col">${head}</th>`).join("")}</tr></thead>` +
     `<tbody>${found.map((each) => spokenRow(board, model, each)).join("")}</tbody></table></div></section>`
