@@ -55,6 +55,20 @@ def test_a_task_is_averaged_by_the_protocol_that_most_models_have(tmp_path: Path
     }
 
 
+def test_mmes_sums_are_printed_as_they_are_and_averaged_with_no_share(tmp_path: Path) -> None:
+    scores = [{"metric": "perception_score", **line("en", 1500.0)}]
+    scores += [{"metric": name, **line("en", 0.8)} for name in ("accuracy", "yes_rate")]
+    finished(tmp_path, "a", "r1", *({"task": "mme", **each} for each in scores))
+    # Another model has no accuracy: a sum is no stand-in for it.
+    finished(tmp_path, "b", "r1", *({"task": "mme", **scores[at]} for at in (0, 2)))
+    found = {m.metric: (m.points, m.averaged) for m in table_of(tmp_path).measures}
+    assert found == {
+        "perception_score": (1.0, False),
+        "accuracy": (100.0, True),
+        "yes_rate": (100.0, False),
+    }
+
+
 def test_bundled_samples_are_averaged_only_by_themselves(tmp_path: Path) -> None:
     finished(tmp_path, "a", "r1", {"task": "small", "split": "sample"})
     assert [m.averaged for m in table_of(tmp_path).measures] == [True]

@@ -20,11 +20,11 @@ from towereval.types import Result
 
 # Metrics that are no share of what is right: they are never averaged with such, and these are
 # printed as they are, all others in per cent.
-AS_IT_IS = frozenset({"bleu", "chrf", "chrf_pp"})
+AS_IT_IS = frozenset({"bleu", "chrf", "chrf_pp", "perception_score", "cognition_score"})
 FIDELITIES = frozenset({FIDELITY, f"{FIDELITY}_judged", f"{FIDELITY}_without_image"})
 LOWER_IS_BETTER = frozenset({"cer", "image_fidelity_loss"})
 LEARNED = frozenset({"xcomet_xl", "comet22", "cometkiwi22"})
-NO_SHARE = AS_IT_IS | LOWER_IS_BETTER | FIDELITIES | LEARNED | {"cider", "rouge_l"}
+NO_SHARE = AS_IT_IS | LOWER_IS_BETTER | FIDELITIES | LEARNED | {"cider", "rouge_l", "yes_rate"}
 ROUNDING = 1e-9
 
 
