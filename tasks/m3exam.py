@@ -31,7 +31,8 @@ from towereval.types import Dataset, Decoding, Message, Metric, Request, Sample,
 REPO = "neulab/PangeaBench-m3exam"
 PICTURES = tuple(f"image_{number}" for number in range(10))
 MARK = re.compile(r"\(image\)\[[^\]]*\]")
-LABEL = re.compile(r"\s*[(（]?([A-Ja-j]|\d{1,2})[)）.、．]+\s*")
+# "3.5 kg" is no option number 3.
+LABEL = re.compile(r"\s*[(（]?([A-Ja-j]|\d{1,2}(?![.．]\d))[)）.、．]+\s*")
 ENDING = "Answer with the option’s letter from the given choices directly."
 
 
@@ -92,15 +93,22 @@ def _question(row: Mapping[str, Any]) -> str:
 def _options(options: Sequence[str], answer: str) -> tuple[tuple[str, ...], str]:
     """The options without their letters or numbers, and the letter of the right one."""
     found = [LABEL.match(option) for option in options]
-    named = [one[1].upper() if one else "" for one in found]
-    count, wanted = len(options), answer.strip().strip("()（）.").upper()
+    named = [_plain(one[1]) if one else "" for one in found]
+    count, wanted = len(options), _plain(answer.strip().strip("()（）."))
     numbers = [str(number + 1) for number in range(count)]
     if named in ([*LETTERS[:count]], numbers):
         options = [option[one.end() :] for option, one in zip(options, found, strict=True) if one]
-    for names in (named, [*LETTERS[:count]], numbers):
-        if wanted in names and wanted:
+    # Labels out of order still name their options, but not where an option begins like one.
+    labels = named if all(named) and len(set(named)) == count else []
+    for names in (labels, [*LETTERS[:count]], numbers):
+        if wanted in names[: len(LETTERS)] and wanted:
             return tuple(option.strip() for option in options), LETTERS[names.index(wanted)]
     raise DataError(f"column answer_text: {answer[:40]!r} names none of {count} options")
+
+
+def _plain(label: str) -> str:
+    """Thai exams count in Thai digits, too."""
+    return str(int(label)) if label.isdecimal() else label.upper()
 
 
 def _decoded(picture: object) -> object:

@@ -101,6 +101,12 @@ def test_answers(local: Local, answer: str, relaxed: float, exact: float) -> Non
         (["3. März", "1. Mai"], "A", ("3. März", "1. Mai"), "A"),
         (["2 m", "4 m"], "B", ("2 m", "4 m"), "B"),
         (["A. S.", "B. Z.", "x"], "C", ("A. S.", "B. Z.", "x"), "C"),
+        (["B. B. King", "x", "y"], "B", ("B. B. King", "x", "y"), "B"),
+        (["3.5 kg", "2.5 kg", "1.5 kg"], "3", ("3.5 kg", "2.5 kg", "1.5 kg"), "C"),
+        (["1.5", "2.5"], "2", ("1.5", "2.5"), "B"),
+        (["๑. x", "๒. y"], "๒", ("x", "y"), "B"),
+        # One of the letters was left out of the exam.
+        (["A. x", "C. y"], "C", ("A. x", "C. y"), "B"),
     ],
 )
 def test_options_lose_their_labels_only_where_all_bear_them(
@@ -125,6 +131,7 @@ def test_rows_with_other_than_one_picture_are_left_out(local: Local) -> None:
         ({"answer_text": "D"}, "column answer_text: 'D' names none of 3 options"),
         ({"answer_text": ""}, "column answer_text: '' names none of 3 options"),
         ({"options": ["A. 30°"], "answer_text": "A"}, "wanted 2 to 10 options, found 1"),
+        ({"options": ["x"] * 12, "answer_text": "12"}, "'12' names none of 12 options"),
         ({"options": "A. 30°"}, "column options: wanted a list of texts"),
         ({"image_2": "images/a.png"}, "a picture that is no base64: 'images/a.png'"),
     ],
