@@ -264,7 +264,8 @@ def test_a_run_prints_its_numbers_and_where_they_are(tmp_path: Path, recorded: P
     assert last == f"72 asked, {file.relative_to(tmp_path)}"
     assert second.stdout.splitlines() == [*table, f"0 asked, {file.relative_to(tmp_path)}"]
     assert any(line.startswith("commute@official") for line in table)
-    assert sum("macro mean" in line for line in table) == 3
+    # Of contrastive accuracy, BLEU, chrF and language fidelity.
+    assert sum("macro mean" in line for line in table) == 4
     scored = towereval("score", file.parent, cwd=tmp_path)
     assert scored.returncode == 0
     assert scored.stdout.splitlines() == table

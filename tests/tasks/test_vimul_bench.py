@@ -77,13 +77,14 @@ def test_an_open_row_becomes_a_sample_and_one_request(local: Local) -> None:
 
 
 def test_each_metric_is_for_one_kind_of_question(local: Local) -> None:
-    letter, judge = TASK.metrics
+    letter, judge, fidelity = TASK.metrics
     choice, question = TASK.samples(local(tables("german")), ["de"])
     assert letter.sample(choice, [Response("", "B")]) == (1.0,)
     assert letter.sample(question, [Response("", "B")]) == ()
     verdict = Response("", "{'pred': 'yes', 'score': 5}")
     assert judge.sample(choice, [verdict]) == ()
     assert judge.sample(question, [verdict]) == (1.0,)
+    assert fidelity.sample(choice, [Response("", "Eine Antwort auf Deutsch")]) == ()
 
 
 @pytest.mark.parametrize("kind", ["vimulmcq", "vimuloe"])
