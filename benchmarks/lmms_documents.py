@@ -16,6 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
+PAGE = 32  # as many as lmms_tasks.py asks for at once
 ROOT = Path(__file__).parents[1]
 sys.path[:] = [*sys.path[1:], str(ROOT), str(ROOT / "benchmarks"), str(ROOT / "towereval/bridges")]
 
@@ -29,15 +30,16 @@ def main() -> None:
         os.environ["HF_HOME"] = f"{temporary}/hub"
         write_task(Path(temporary) / "task", count, ("en",))
         question = {"task": TASK, "include": [f"{temporary}/task"], "data": ""}
-        question |= {"first": 0, "count": count, "media": f"{temporary}/media"}
+        question |= {"media": f"{temporary}/media"}
         served = lmms_worker.Served()
-        task = served._task(question)
+        task, _ = served._task(question)
         for _ in range(3):
             began = time.process_time()
             for number in range(count):
                 task.doc_to_messages(task.eval_docs[number])
             between = time.process_time()
-            json.dumps(served.documents(question))
+            for first in range(0, count, PAGE):
+                json.dumps(served.documents({**question, "first": first, "count": PAGE}))
             spent = time.process_time() - between
             theirs, ours = 1e3 * (between - began) / count, 1e3 * spent / count
             print(f"theirs {theirs:.2f}, served {ours:.2f}, above {ours - theirs:.2f} ms")

@@ -307,9 +307,14 @@ def test_other_files_are_another_variant(cases: dict[str, Case], tmp_path: Path)
     folder = write_task(tmp_path / "tasks")
     before = plugins.load_task(f"lmms:{folder}/signs")
     assert plugins.load_task(f"lmms:signs@{before.variant}") == before
-    (folder / "code.py").write_text(lmms_data.CODE + "\n# more\n")
+    (shown,) = next(iter(before.samples(HubSource(""), before.languages))).prompt
+    assert shown.parts[-1] == Text("What says 0? Short, please.")
+    yaml = folder / "signs.yaml"
+    yaml.write_text(yaml.read_text().replace("Short, please.", "Briefly."))
     after = plugins.load_task(f"lmms:{folder}/signs")
     assert after.variant != before.variant
+    (shown,) = next(iter(after.samples(HubSource(""), after.languages))).prompt
+    assert shown.parts[-1] == Text("What says 0? Briefly.")
     assert plugins.load_task(f"lmms:signs@{before.variant}") == before  # compared as it was
     with pytest.raises(DataError, match="its files have changed since"):
         next(iter(before.samples(HubSource(""), before.languages)))

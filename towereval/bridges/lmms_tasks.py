@@ -66,7 +66,8 @@ class About:
         """Raises `UsageError` where lmms-eval is missing, `DataError` for what is refused."""
         if digest_of(self.files) != self.files_digest:
             raise DataError(f"{SCHEME}:{self.name}: its files have changed since: run it again")
-        return ask(what, task=self.name, include=list(self.include), **more)
+        named = {"task": self.name, "include": list(self.include), "files": self.files_digest}
+        return ask(what, **named, **more)
 
 
 @dataclass(frozen=True, slots=True)

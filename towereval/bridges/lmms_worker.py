@@ -11,7 +11,8 @@ the folders to look for it in besides lmms-eval's own:
         by metric and language: a number or a reason for each answer, and their aggregate
 
 Documents, messages, filters, scores and aggregates are made by their code, as their evaluator calls
-it. `data` is a folder that stands in for the hub's data set, "" for none.
+it. `data` is a folder that stands in for the hub's data set, "" for none; `files`, beside it, a
+digest of the task's files, without which a task that was edited would be served as it was.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Served:
 
     def __init__(self) -> None:
         importlib.import_module("lmms_eval.tasks")  # else their metrics are not registered
-        self._tasks: dict[tuple[Any, ...], Any] = {}
+        self._tasks: dict[tuple[Any, ...], tuple[Any, Path]] = {}
         self._opened = Opened()
         self._scored: tuple[str, dict[str, Any]] = ("", {})
 
@@ -73,9 +74,9 @@ class Served:
         }
 
     def documents(self, question: Mapping[str, Any]) -> dict[str, Any]:
-        task = self._task(question)
+        task, yaml = self._task(question)
         media = MediaCache(Path(question["media"]), self._opened)
-        documents, decoding = task.eval_docs, _decoding(task, question)
+        documents, decoding = task.eval_docs, _decoding(task, yaml)
         last = min(question["first"] + question["count"], len(documents))
         found = []
         for number in range(question["first"], last):
@@ -93,7 +94,7 @@ class Served:
         return self._scored[1]
 
     def _score(self, question: Mapping[str, Any]) -> dict[str, Any]:
-        task = self._task(question)
+        task, _ = self._task(question)
         items: dict[str, dict[str, list[Any]]] = {}
         reasons: dict[str, list[str]] = {}
         for language, answers in question["answers"].items():
@@ -118,20 +119,22 @@ class Served:
         }
         return {"metrics": metrics, "reasons": reasons}
 
-    def _task(self, question: Mapping[str, Any]) -> Any:
-        """With its data: downloaded, or read from the folder that stands in for them."""
+    def _task(self, question: Mapping[str, Any]) -> tuple[Any, Path]:
+        """With its data, downloaded or read from the folder that stands in for them; its YAML."""
         name, data = question["task"], question["data"]
-        key = (name, tuple(question["include"]), data)
+        key = (name, *question["include"], data, question.get("files", ""))
         if key not in self._tasks:
-            config = read(find(question["task"], question["include"]), "full")
+            yaml = find(name, question["include"])
+            config = read(yaml, "full")
             if data:
                 config |= _local(Path(data), config)
             kind = importlib.import_module("lmms_eval.api.task").ConfigurableMessagesTask
-            task = self._tasks[key] = kind(config=config, model_name="towereval")
+            task = kind(config=config, model_name="towereval")
             if task.config.auto_strip_thinking and _reasoning_tags(task) is None:
                 thinking = importlib.import_module("lmms_eval.filters.transformation")
                 for ensemble in task._filters:
                     ensemble.filters.insert(0, thinking.StripThinkingFilter())
+            self._tasks[key] = (task, yaml)
         return self._tasks[key]
 
 
@@ -167,10 +170,10 @@ def _local(folder: Path, config: Mapping[str, Any]) -> dict[str, Any]:
     raise Refused(f"{folder}: no {split}.parquet and no {split}.jsonl")
 
 
-def _decoding(task: Any, question: Mapping[str, Any]) -> dict[str, Any]:
+def _decoding(task: Any, yaml: Path) -> dict[str, Any]:
     """With `until` as the task's author wrote it, not as their loader completes it."""
-    name, given = question["task"], task.config.generation_kwargs or {}
-    written = read(find(name, question["include"]), "simple").get("generation_kwargs") or {}
+    name, given = task.config.task, task.config.generation_kwargs or {}
+    written = read(yaml, "simple").get("generation_kwargs") or {}
     try:
         found: dict[str, Any] = decoding_of({**given, "until": written.get("until")})
     except ValueError as error:
