@@ -6,15 +6,18 @@ language: the pictures are ImageNet's, ten of each class were taken, the other t
 most similar of those that Babel-ImageNet has in the language.
     {"image": "n01440764/ILSVRC2012_val_00000293.JPEG", "choices": ["...", "...", "...", "..."],
      "answer": 1}
-`answer` counts from 0. `centurio` is that paper's prompt (arXiv 2501.05122, figure 2, which shows
-English: elsewhere the language's name stands there, which is not verified) and rule; 512 tokens are
-what its baselines were given.
+`answer` counts from 0. The pictures of a class, told by the "n01440764" in their names, are one
+cluster: who lacks its word misses all of them. `centurio` is that paper's prompt (arXiv 2501.05122,
+figure 2, which shows English: elsewhere the language's name stands there, which is not verified)
+and rule; 512 tokens are what its baselines were given.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 from towereval.data.columns import texts, whole
@@ -56,12 +59,18 @@ class BabelImageNetMc:
                     prompt=(Message("user", (image, Text(ask))),),
                     references=(LETTERS[gold],),
                     choices=choices,
-                    # The same picture in all languages.
-                    cluster=image.sha256,
+                    cluster=_class(row["image"]) or image.sha256,
                 )
 
     def requests(self, sample: Sample) -> Iterator[Request]:
         yield Request(sample.id, sample.prompt, Decoding(max_tokens=512))
+
+
+def _class(picture: object) -> str:
+    """WordNet's id of what is shown, the same in all languages; "" where no name tells it."""
+    name = picture.get("path") if isinstance(picture, Mapping) else picture
+    found = re.findall(r"n\d{8}", str(name)) if isinstance(name, str | Path) else []
+    return str(found[-1]) if found else ""
 
 
 variants = (BabelImageNetMc(),)

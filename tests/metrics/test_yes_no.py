@@ -52,7 +52,10 @@ def test_yes_and_no_in_every_language(language: str) -> None:
 
 @pytest.mark.parametrize(
     ("answer", "language"),
-    [("", "en"), ("...", "de"), ("vielleicht", "de"), ("Да", "de"), ("oui", "ru"), ("可能", "zh")],
+    [
+        *(("", "en"), ("...", "de"), ("vielleicht", "de"), ("Да", "de"), ("oui", "ru")),
+        *(("可能", "zh"), ("对不起，我看不到", "zh"), ("不知道。", "zh"), ("无法确定", "zh")),
+    ],
 )
 def test_another_answer_is_neither(answer: str, language: str) -> None:
     assert verdict(answer, language) is None
@@ -64,6 +67,12 @@ def test_marks_before_the_word_and_its_form_do_not_count() -> None:
     assert verdict("1. Ne", "cs") is False
     assert verdict("「没有」", "zh") is False
     assert verdict("有，图中有狗", "zh") is True
+
+
+def test_in_chinese_the_longest_form_counts() -> None:
+    assert verdict("没错，有狗", "zh") is True
+    assert verdict("没有错误", "zh") is False
+    assert verdict("对，有狗", "zh") is True
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,18 @@ def test_one_picture_in_two_languages_is_one_cluster(local: Local) -> None:
     assert len({sample.cluster for sample in TASK.samples(source, ["mi", "en"])}) == 1
 
 
+def test_the_pictures_of_a_class_are_one_cluster_in_every_language(local: Local) -> None:
+    """Their answers hang together: ten of them tell hardly more than one."""
+    names = ("n02084071/a.png", "n02084071/b.png", "n02958343/a.png")
+    rows = [{**ROW, "image": name} for name in names]
+    source = local({"mi.jsonl": rows, "en.jsonl": rows[:1]})
+    for name in names:
+        (source.folder / name).parent.mkdir(exist_ok=True)
+        (source.folder / name).write_bytes((source.folder / "red.png").read_bytes())
+    clusters = [sample.cluster for sample in TASK.samples(source, ["mi", "en"])]
+    assert clusters == ["n02084071", "n02084071", "n02958343", "n02084071"]
+
+
 @pytest.mark.parametrize(
     ("changed", "told"),
     [

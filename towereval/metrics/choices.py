@@ -81,7 +81,7 @@ def lettered(options: Sequence[str], mark: str = ". ") -> str:
 def chosen_letter(answer: str, options: Mapping[str, str]) -> str:
     """MMBench's extraction (VLMEvalKit `can_infer`), "" where no one option is chosen.
 
-    An A among more than four words may be an article and then chooses nothing.
+    An A among four or more words may be an article and then chooses nothing.
     """
     words = answer.split()
     for before, after in _AROUND:

@@ -33,8 +33,17 @@ WORDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "it": (("sì", "si", "sí"), ("no",)),
     "ro": (("da",), ("nu",)),
     "ru": (("да",), ("нет",)),
-    "zh": (("是", "有", "对", "對"), ("否", "不", "没", "沒", "无", "無")),
+    "zh": (
+        ("是", "有", "对", "對", "没错", "沒錯", "不错", "不錯"),
+        ("否", "不", "没", "沒", "无", "無"),
+    ),
 }
+# Sorry, perhaps, whether, I do not know, it cannot be told: begin with one of the above, and are
+# neither.
+_NEITHER = (
+    *("对不起", "對不起", "不好意思", "有可能", "是否", "不知道", "不清楚", "不确定", "不確定"),
+    *("无法", "無法"),
+)
 YesNoRule: TypeAlias = Literal["words", "pope", "mme"]
 
 
@@ -43,9 +52,10 @@ def verdict(answer: str, language: str) -> bool | None:
     folded = unicodedata.normalize("NFC", answer).casefold()
     if language == "zh":
         begin = _LETTERS.sub("", folded[:20])
-        for says, forms in zip((True, False), WORDS["zh"], strict=True):
-            if begin.startswith(forms):
-                return says
+        kinds = zip((True, False, None), (*WORDS["zh"], _NEITHER), strict=True)
+        found = {form: says for says, forms in kinds for form in forms if begin.startswith(form)}
+        if found:
+            return found[max(found, key=len)]
     word = _WORD.search(folded[:200])
     if word is None:
         return None
