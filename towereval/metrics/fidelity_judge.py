@@ -45,7 +45,15 @@ _SCRIPTS = {
     "Thai": "Thai",
 }
 # Codes that a judge may give for a language of ours.
-_ALSO = {"quz": ("qu", "que"), "fil": ("fil", "tl"), "no": ("no", "nb", "nn"), "ber": ("ber",)}
+_ALSO = {
+    "ber": ("kab", "rif", "shi", "tzm", "zgh"),
+    "fil": ("tl",),
+    "he": ("iw",),
+    "hr": ("sh",),
+    "nb": ("no",),
+    "nn": ("no",),
+    "quz": ("qu", "que"),
+}
 
 
 @dataclass(frozen=True, slots=True)
