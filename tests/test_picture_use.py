@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -272,6 +273,17 @@ def test_two_models_are_compared_by_what_they_gain(tmp_path: Path) -> None:
     (german,) = (r for r in found if (r["metric"], r["language"]) == ("cxmi", "de"))
     assert german["delta"] == pytest.approx(4.35)
     assert 1.0 < german["ci_low"] < 4.35 < german["ci_high"]
+    pytest.importorskip("matplotlib")
+    done = towereval("analyse", "gain", base, other, "--output", "gain.svg", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^  de +1\.00 +5\.35 +\+4\.35 +\+", done.stdout, re.MULTILINE)
+    assert "picture-use cxmi, in its own unit; cxmi|unit:nats/sentence" in done.stdout
+    done = towereval("plot", "gain", base, other, "--output", "plot.svg", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for name in ("gain.svg", "plot.svg"):
+        drawn = (tmp_path / name).read_text(encoding="utf-8")
+        assert "gain in multi30k@towervision+picture-use cxmi, 95% intervals" in drawn
+        assert "+4.35" in drawn
 
 
 def test_the_command_shows_a_row_a_language(tmp_path: Path) -> None:

@@ -54,7 +54,10 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """Candidate less base in one language, in points of 100."""
+    """Candidate less base in one language, in points of 100.
+
+    Of a metric without a best value it is in the metric's own unit.
+    """
 
     language: str
     points: float
@@ -113,7 +116,7 @@ def draw_languages(series: Sequence[Series], title: str, metric: str, scale: flo
     return figure
 
 
-def draw_gains(gains: Sequence[Gain], title: str, metric: str) -> Figure:
+def draw_gains(gains: Sequence[Gain], title: str, metric: str, *, own_unit: bool = False) -> Figure:
     """Gains by TowerVision's groups, largest first; each opens with its mean, without interval."""
     sections = [
         Section(
@@ -123,23 +126,26 @@ def draw_gains(gains: Sequence[Gain], title: str, metric: str) -> Figure:
         )
         for group, members in _sections(gains).items()
     ]
-    return draw_sections(sections, title, metric)
+    return draw_sections(sections, title, metric, own_unit=own_unit)
 
 
 def heading(name: str, count: int) -> str:
     return f"{name}, mean of {count}"
 
 
-def draw_sections(sections: Sequence[Section], title: str, metric: str) -> Figure:
+def draw_sections(
+    sections: Sequence[Section], title: str, metric: str, *, own_unit: bool = False
+) -> Figure:
     """Gain per language by group, as figure 3 of TowerVision (arXiv 2510.21849).
 
-    Bars whose interval holds zero are pale.
+    Bars whose interval holds zero are pale. `own_unit`: gains are not in points of 100.
     """
     if not sections:
         raise UsageError(f"{title}: no language to draw a gain of")
     gains = [gain for each in sections for gain in (each.mean, *each.members)]
     rows = len(gains) + 0.9 * len(sections)
-    figure, axes = _canvas(rows, title, f"gain in points of {metric}, 95% intervals")
+    unit = "" if own_unit else "points of "
+    figure, axes = _canvas(rows, title, f"gain in {unit}{metric}, 95% intervals")
     place, ticks, names = 0.0, [], []
     ends = [end for gain in gains for end in (gain.points, gain.low or 0.0, gain.high or 0.0)]
     low, high = min([*ends, -1.0]), max([*ends, 1.0])
@@ -147,7 +153,8 @@ def draw_sections(sections: Sequence[Section], title: str, metric: str) -> Figur
     for number, each in enumerate(sections):
         place += 0.9 if number else 0.0
         for row, gain in enumerate((each.mean, *each.members)):
-            _gain(axes, place, gain, right, f"{each.name}-{row}", mean=row == 0)
+            text = f"{gain.points:+.{2 if own_unit else 1}f}"
+            _gain(axes, place, gain, (right, text), f"{each.name}-{row}", mean=row == 0)
             ticks.append(place)
             names.append(gain.language if row == 0 else language_name(gain.language))
             place += 1
@@ -233,14 +240,18 @@ def _value(axes: Axes, place: float, bar: Bar, decimals: int) -> None:
     )
 
 
-def _gain(axes: Axes, place: float, gain: Gain, right: float, name: str, *, mean: bool) -> None:
+def _gain(
+    axes: Axes, place: float, gain: Gain, label: tuple[float, str], name: str, *, mean: bool
+) -> None:
+    """`label` is where it ends and what it says."""
+    right, text = label
     sure = gain.low is None or gain.high is None or gain.low > 0 or gain.high < 0
     colour = _GAIN if gain.points >= 0 else _LOSS
     (drawn,) = axes.barh(place, gain.points, height=0.62, color=colour, alpha=1 if sure else 0.42)
     drawn.set_gid(f"gain-{name}")
     _whisker(axes, place, gain.low, gain.high, name)
     axes.text(
-        *(right, place, f"{gain.points:+.1f}".replace("-", "\N{MINUS SIGN}")),
+        *(right, place, text.replace("-", "\N{MINUS SIGN}")),
         ha="right",
         va="center",
         fontsize=7.5,

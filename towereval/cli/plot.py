@@ -76,8 +76,10 @@ def gain(
     metric: Annotated[str, METRIC] = "",
 ) -> None:
     """Draw what a run gains over another, per language and group, by paired samples."""
+    from towereval import plugins
     from towereval.compare import compare
     from towereval.figure_files import save
+    from towereval.influence import Unbounded
     from towereval.measured import read
     from towereval.plots import Gain, draw_gains
 
@@ -89,20 +91,23 @@ def gain(
     wanted = _pick("metric", metric or names[0], names)
     found = [each for each in of_task if each.metric == wanted]
 
+    named = f"{name}@{found[0].variant}"
+    own_unit = isinstance(plugins.load_metric(named, wanted), Unbounded)
+
     def points(value: float | None, scale: float) -> float | None:
-        return None if value is None else 100 * value / scale
+        return value if value is None or own_unit else 100 * value / scale
 
     gains = [
         Gain(
             each.language,
-            100 * each.delta / each.scale,
+            points(each.delta, each.scale) or 0.0,
             points(each.ci_low, each.scale),
             points(each.ci_high, each.scale),
         )
         for each in found
     ]
-    what = f"{found[0].task}@{found[0].variant} {wanted}"
-    save(draw_gains(gains, f"{new.model} \N{MINUS SIGN} {old.model}", what), output)
+    title = f"{new.model} \N{MINUS SIGN} {old.model}"
+    save(draw_gains(gains, title, f"{named} {wanted}", own_unit=own_unit), output)
     print(output)
 
 
