@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -28,6 +29,17 @@ def test_groups_open_with_their_means_and_name_who_lacks() -> None:
         assert each.mean.ci_low < each.mean.delta < each.mean.ci_high
     assert unseen.missing == ("da", "fi", "hu", "is")
     assert unseen.mean.ci_high is not None and unseen.mean.ci_high < -0.1
+
+
+def test_who_was_asked_but_has_no_score_is_named() -> None:
+    base, candidate = run_of(False), run_of(True)
+    task = candidate.tasks["alm_bench"]
+    unscored = replace(task.languages["fr"], statistics={"accuracy": ((),) * 300})
+    parts = {**task.languages, "fr": unscored}
+    candidate = replace(candidate, tasks={"alm_bench": replace(task, languages=parts)})
+    (core,) = gains(base, candidate, ("core",))
+    assert core.mean.members == ("en", "de")
+    assert core.missing == ("nl", "pt", "ru", "zh-Hans", "zh-Hant", "es", "fr", "it")
 
 
 def test_a_language_may_be_in_several_groups_and_a_group_in_none() -> None:

@@ -61,11 +61,12 @@ def gains(
             rows[present.name],
             tuple(
                 sorted(
-                    (rows[code] for code in present.members if code in rows),
+                    (rows[code] for code in rows[present.name].members),
                     key=lambda one: (-one.delta, one.language),
                 )
             ),
-            present.missing,
+            # Also who was asked in both but has no score in one.
+            among(present.name, rows[present.name].members).missing,
         )
         for present in found
         if present.name in rows
