@@ -51,6 +51,13 @@ GOLDEN = [
     ("th", "สุนัขสีน้ำตาลกำลังวิ่งอยู่ในทุ่งหญ้า", True, "th"),
     ("ja", "茶色い犬が草原を走っています。", True, "ja"),
     ("ja", "一只棕色的狗在草地上奔跑。", False, "zh"),
+    ("ja", "ﾁｬｲﾛｲ犬ｶﾞ草原ｦ走ｯﾃｲﾏｽ", True, "ja"),
+    (
+        "en",
+        "Ａ ｂｒｏｗｎ ｄｏｇ ｉｓ ｒｕｎｎｉｎｇ ａｃｒｏｓｓ ｔｈｅ ｍｅａｄｏｗ.",
+        True,
+        "en",
+    ),
     ("ko", "갈색 개가 풀밭을 달리고 있다.", True, "ko"),
     ("zh", "一只棕色的狗在草地上奔跑。", True, "zh"),
     ("zh", "一隻棕色的狗在草地上奔跑，還有貓。", True, "zh"),
@@ -134,7 +141,9 @@ def test_an_option_is_no_text_of_its_own() -> None:
 
 @needs_lingua
 def test_what_decides_is_in_the_signature() -> None:
-    assert LanguageFidelity().signature.startswith("language_fidelity|identifier:lingua:2.1.1/58/5|")
+    assert LanguageFidelity().signature.startswith(
+        "language_fidelity|identifier:lingua:2.1.1/58/5|"
+    )
 
 
 def test_without_lingua_the_cure_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ open: see docs/language_fidelity.md for what is done with them here.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -194,7 +195,7 @@ def verdicts(asked: Sequence[tuple[str, str]]) -> list[Verdict]:
 def _verdicts(name: str, asked: tuple[tuple[str, str], ...]) -> list[Verdict]:
     """Kept for the metrics that ask for the same again, by the identifier's name."""
     identifier = identification.find()
-    cut = [" ".join(text.split())[:LONGEST] for _, text in asked]
+    cut = [_WIDE.sub(_plain, " ".join(text.split())[:LONGEST]) for _, text in asked]
     early = [
         _without_identifier(language, text, identifier.knows(language))
         for (language, _), text in zip(asked, cut, strict=True)
@@ -210,6 +211,14 @@ def _verdicts(name: str, asked: tuple[tuple[str, str], ...]) -> list[Verdict]:
         verdict or decide(language, next(found))
         for (language, _), verdict in zip(asked, early, strict=True)
     ]
+
+
+# Full-width Latin letters and half-width kana are no scripts of their own.
+_WIDE = re.compile("[\uff21-\uff3a\uff41-\uff5a\uff66-\uffdc]+")
+
+
+def _plain(wide: re.Match[str]) -> str:
+    return unicodedata.normalize("NFKC", wide[0])
 
 
 def decide(language: str, found: Mapping[str, float]) -> Verdict:
