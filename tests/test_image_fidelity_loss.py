@@ -39,6 +39,21 @@ def test_one_run_gives_both_and_their_difference(tmp_path: Path) -> None:
     assert values["image_fidelity_loss", "*"] == (1 / 2 - 1 / 8) / 2
 
 
+@needs_lingua
+def test_what_failed_is_counted_and_no_difference_of_zero(tmp_path: Path) -> None:
+    def failing(sample: Sample, request: Request) -> Response:
+        done = lured(sample, request)
+        return done if sample.id == "cd6357efdd966de8" else Response(request.key, error="broken")
+
+    recorded = record(tmp_path / "recorded", [REFERENCE], failing)
+    results = run(replayed(recorded, tmp_path / "out", [REFERENCE], languages=("de",))).results
+    rows = {row.metric: row for row in results}
+    assert rows["image_fidelity_loss"].value == 1.0
+    assert rows["image_fidelity_loss"].n_failed == 1
+    assert "as wrong" not in rows["image_fidelity_loss"].note
+    assert "0.500 with the failed as wrong" in rows["language_fidelity_without_image"].note
+
+
 def test_the_two_prompts_differ_by_the_picture_alone() -> None:
     from tests.tasks.test_all_tasks import SAMPLES, asked
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
+
 from tests.test_replay import record, replayed
 from towereval.plan import SAMPLES
 from towereval.run import run
@@ -25,6 +27,19 @@ def test_a_mean_says_which_languages_the_data_lack(tmp_path: Path) -> None:
     row = mean(run(replayed(recorded, tmp_path / "results", ["alm_bench"], **data)).results)
     assert len(row.languages) == 21
     assert row.note.endswith("; no samples in ko, fi")
+
+
+def test_a_mean_says_for_which_languages_its_metric_is_not_meant(tmp_path: Path) -> None:
+    """Their samples are there: lingua does not know Quechua."""
+    pytest.importorskip("lingua")
+    recorded = record(tmp_path / "recorded", ["xm3600"])
+    data = {"data": {"xm3600": SAMPLES / "xm3600"}, "split": "full"}
+    asked = ("de", "en", "quz")
+    plan = replayed(recorded, tmp_path / "results", ["xm3600"], **data, languages=asked)
+    means = {row.metric: row for row in run(plan).results if row.language == "*"}
+    assert means["language_fidelity"].languages == ("de", "en")
+    assert means["language_fidelity"].note.endswith("; not meant for quz")
+    assert "meant" not in means["chrf"].note
 
 
 def test_languages_that_were_not_asked_for_are_not_missed(tmp_path: Path) -> None:

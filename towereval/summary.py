@@ -69,12 +69,16 @@ def summarize(
             store, task, metric, _blank(task, metric.name, signature(task, metric), split, run_id)
         )
         for row in [replace(row, data=_data(row, data.get(task.name, {})))]
-        for row in [_with_missing(row, task, store.earlier_manifest().get("languages", ()))]
+        for asked in [store.earlier_manifest().get("languages", ())]
+        for row in [_with_missing(row, task, asked, data.get(task.name, {}))]
     )
 
 
-def _with_missing(row: Result, task: Task, asked: Sequence[str]) -> Result:
-    """A mean's note names the languages that it is said to be of but the data have not.
+def _with_missing(
+    row: Result, task: Task, asked: Sequence[str], digests: Mapping[str, str]
+) -> Result:
+    """A mean's note names the languages that it is said to be of but the data have not, or for
+    which the metric is not meant.
 
     The bundled sample split has some languages only, as everybody can see.
     """
@@ -82,7 +86,12 @@ def _with_missing(row: Result, task: Task, asked: Sequence[str]) -> Result:
         return row
     wanted = set(languages.expand(asked)) or set(task.languages)
     missing = [code for code in task.languages if code in wanted and code not in row.languages]
-    return replace(row, note=f"{row.note}; no samples in {', '.join(missing)}") if missing else row
+    unread = [code for code in missing if code in digests]
+    absent = [code for code in missing if code not in digests]
+    parts = [row.note]
+    parts += [f"no samples in {', '.join(absent)}"] if absent else []
+    parts += [f"not meant for {', '.join(unread)}"] if unread else []
+    return replace(row, note="; ".join(parts))
 
 
 def _data(row: Result, digests: Mapping[str, str]) -> str:
@@ -159,9 +168,11 @@ def _group_rows(metric: Metric, cells: Mapping[str, _Cell], blank: Result) -> It
 def _as_wrong(metric: Metric, found: Sequence[tuple[Estimate, _Cell]]) -> list[str]:
     """What the mean would be if each failed sample had scored zero.
 
-    Not for a metric that is more than a mean: what an answer would have added is not known.
+    Not for a metric that is more than a mean: what an answer would have added is not known. Nor for
+    a difference, of which zero is no wrong one.
     """
-    if not metric.mean or not any(cell.failed for _, cell in found):
+    difference = isinstance(metric, DifferenceMetric)
+    if not metric.mean or difference or not any(cell.failed for _, cell in found):
         return []
     values = [one.value * one.n / (one.n + cell.failed) for one, cell in found]
     return [f"{sum(values) / len(values):.3f} with the failed as wrong"]
