@@ -55,6 +55,16 @@ def test_a_task_is_averaged_by_the_protocol_that_most_models_have(tmp_path: Path
     }
 
 
+def test_a_task_is_averaged_by_its_own_first_metric(tmp_path: Path) -> None:
+    """As `towereval compare` gates it, and not by the first name: MMBench's is circular."""
+    names = ("circular_accuracy", "accuracy")
+    rows = [{"task": "mmbench", "metric": name, **line("en", 0.5)} for name in names]
+    finished(tmp_path, "a", "r1", *rows)
+    finished(tmp_path, "b", "r1", *rows)
+    averaged = {m.metric: m.averaged for m in table_of(tmp_path).measures}
+    assert averaged == {"circular_accuracy": True, "accuracy": False}
+
+
 def test_mmes_sums_are_printed_as_they_are_and_averaged_with_no_share(tmp_path: Path) -> None:
     scores = [{"metric": "perception_score", **line("en", 1500.0)}]
     scores += [{"metric": name, **line("en", 0.8)} for name in ("accuracy", "yes_rate")]

@@ -90,7 +90,7 @@ def tabulate(board: Board) -> Table:
     """The board's lines placed; lines in which no model has a value are left out."""
     lines = {line: cells for line, cells in board.rows.items() if _has_value(cells)}
     editions = _editions(lines)
-    measures = _measures(lines, editions)
+    measures = _measures(lines, editions, _metric_places(board))
     place = {replace(m, languages=(), averaged=False): i for i, m in enumerate(measures)}
     languages = tuple(sorted({code for m in measures for code in m.languages}, key=_english_first))
     runs = tuple(sorted(board.runs))
@@ -157,10 +157,21 @@ def _measure(line: Result, editions: Mapping[tuple[object, ...], int]) -> Measur
     )
 
 
+def _metric_places(board: Board) -> dict[tuple[str, str, str], int]:
+    """Which metric of a task comes first in its runs' results, as the task has them."""
+    places: dict[tuple[str, str, str], int] = {}
+    for name in sorted(board.runs):
+        for row in board.runs[name].rows:
+            places.setdefault((row.task, row.variant, row.metric), len(places))
+    return places
+
+
 def _measures(
-    lines: Mapping[Result, Mapping[str, Result]], editions: Mapping[tuple[object, ...], int]
+    lines: Mapping[Result, Mapping[str, Result]],
+    editions: Mapping[tuple[object, ...], int],
+    places: Mapping[tuple[str, str, str], int],
 ) -> tuple[Measure, ...]:
-    """In the order of lines, the metrics of a task in the order in which its runs have them."""
+    """In the order of lines."""
     languages: dict[Measure, list[str]] = {}
     models: dict[Measure, Counter[str]] = {}
     for line, cells in lines.items():
@@ -170,7 +181,7 @@ def _measures(
             models.setdefault(measure, Counter()).update(
                 model for model, row in cells.items() if row.value is not None
             )
-    chosen = _averaged(models)
+    chosen = _averaged(models, places)
     return tuple(
         replace(
             measure,
@@ -181,12 +192,19 @@ def _measures(
     )
 
 
-def _averaged(models: Mapping[Measure, Counter[str]]) -> frozenset[Measure]:
+def _averaged(
+    models: Mapping[Measure, Counter[str]], places: Mapping[tuple[str, str, str], int]
+) -> frozenset[Measure]:
     """Of each task the share that most models have; the bundled samples count only by themselves.
 
-    Of equals the first by variant and name: accuracies and F1 alike are shares.
+    Of equals the first variant's by name, and of its metrics the task's first: what its paper gives
+    of it (relaxed accuracy, circular accuracy) and what `compare` gates. Accuracies and F1 alike
+    are shares.
     """
-    shares = [measure for measure in models if measure.metric not in NO_SHARE]
+    shares = sorted(
+        (measure for measure in models if measure.metric not in NO_SHARE),
+        key=lambda one: (one.variant, places.get((one.task, one.variant, one.metric), 0)),
+    )
     full = [measure for measure in shares if measure.split == "full"]
     best: dict[str, Measure] = {}
     for measure in full or shares:
