@@ -81,7 +81,7 @@ def _pairs(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     written = text(row, "qa_pairs")
     try:
         pairs = ast.literal_eval(written)
-    except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError) as error:
         raise DataError(f"column qa_pairs: no list is {written[:40]!r}...") from error
     if not isinstance(pairs, list) or not all(isinstance(pair, Mapping) for pair in pairs):
         raise DataError(f"column qa_pairs: no list of pairs is {written[:40]!r}...")

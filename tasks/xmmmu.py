@@ -79,7 +79,7 @@ def _shown(asked: str, row: Mapping[str, Any]) -> list[str]:
 def _options(written: str) -> tuple[str, ...]:
     try:
         options = ast.literal_eval(written.replace("\n", " "))
-    except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError) as error:
         raise DataError(f"column options: no list is {written[:40]!r}...") from error
     if not isinstance(options, list) or not all(
         isinstance(one, str | int | float) for one in options

@@ -8,9 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.finished_run import finished
 from tests.test_replay import record, replayed
 from towereval import plugins
+from towereval.bridges import every_eval_ever
 from towereval.metrics.fidelity import ImageFidelityLoss
+from towereval.results import read_run
 from towereval.run import run
 from towereval.statistics import Observations
 from towereval.types import Request, Response, Sample
@@ -52,6 +55,17 @@ def test_what_failed_is_counted_and_no_difference_of_zero(tmp_path: Path) -> Non
     assert rows["image_fidelity_loss"].n_failed == 1
     assert "as wrong" not in rows["image_fidelity_loss"].note
     assert "0.500 with the failed as wrong" in rows["language_fidelity_without_image"].note
+
+
+def test_a_difference_is_exported_without_a_lowest_value(tmp_path: Path) -> None:
+    """Zero is not its worst."""
+    row = {"task": "xm3600", "variant": "with-and-without-image", "value": 0.5}
+    names = ("image_fidelity_loss", "language_fidelity")
+    done = read_run(finished(tmp_path, "m", "r1", *({**row, "metric": name} for name in names)))
+    content = every_eval_ever.record(done, every_eval_ever.Statement("the authors", "other"))
+    loss, fidelity = (each["metric_config"] for each in content["evaluation_results"])
+    assert loss["lower_is_better"] and "min_score" not in loss
+    assert (fidelity["min_score"], fidelity["max_score"]) == (0.0, 1.0)
 
 
 def test_the_two_prompts_differ_by_the_picture_alone() -> None:

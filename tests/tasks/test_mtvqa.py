@@ -81,6 +81,7 @@ def test_pairs_without_a_question_or_an_answer_are_left_out(local: Local) -> Non
     ("pairs", "told"),
     [
         ("[{'question': ", "column qa_pairs: no list is"),
+        ("{[]: 1}", "column qa_pairs: no list is"),
         ("{'question': 'A?'}", "column qa_pairs: no list of pairs is"),
         ("['A?']", "column qa_pairs: no list of pairs is"),
         (["A?"], "column qa_pairs: wanted a text, found list"),

@@ -83,6 +83,7 @@ def test_open_questions_are_left_out(local: Local) -> None:
     ("changed", "told"),
     [
         ({"options": "['un os"}, "column options: no list is"),
+        ({"options": "{[]: 1}"}, "column options: no list is"),
         ({"options": "'un os'"}, "column options: no list of texts is"),
         ({"options": "[['un os']]"}, "column options: no list of texts is"),
         ({"answer": "C"}, "column answer: 'C' is none of 2 options"),

@@ -23,7 +23,7 @@ from towereval.errors import StoreError, UsageError
 from towereval.influence import Unbounded
 from towereval.results import Run
 from towereval.store import storable
-from towereval.types import Result
+from towereval.types import DifferenceMetric, Result
 
 SCHEMA_VERSION = "0.3.0"
 # Metrics that mean the same everywhere; any other is named as ours.
@@ -194,13 +194,17 @@ def _metric(row: Result) -> dict[str, Any]:
 
 
 def _bound(row: Result) -> float | None:
-    """The metric's best value, None where no task here has it or the row is out of its range."""
+    """The metric's best value, None where no task here has it or the row is out of its range.
+
+    Nor for a difference: it may be below 0.
+    """
     try:
         metric = plugins.load_metric(f"{row.task}@{row.variant}", row.metric)
     except UsageError:
         return None
     outside = row.value is None or not 0 <= row.value <= metric.scale
-    return None if outside or isinstance(metric, Unbounded) else float(metric.scale)
+    either_side = isinstance(metric, Unbounded | DifferenceMetric)
+    return None if outside or either_side else float(metric.scale)
 
 
 def _score(row: Result) -> dict[str, Any]:
