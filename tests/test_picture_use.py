@@ -273,6 +273,8 @@ def test_two_models_are_compared_by_what_they_gain(tmp_path: Path) -> None:
     (german,) = (r for r in found if (r["metric"], r["language"]) == ("cxmi", "de"))
     assert german["delta"] == pytest.approx(4.35)
     assert 1.0 < german["ci_low"] < 4.35 < german["ci_high"]
+    lost = towereval("compare", other, base, cwd=tmp_path)
+    assert re.search(r"cxmi, de: -4\.35 in its unit, adjusted p", lost.stdout), lost.stdout
     pytest.importorskip("matplotlib")
     done = towereval("analyse", "gain", base, other, "--output", "gain.svg", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

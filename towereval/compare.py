@@ -57,7 +57,8 @@ class Settings:
 class Comparison:
     """One difference, candidate less base, in the metric's unit; language "*" is the mean.
 
-    With `members` it is the mean over these, which are what there is of the group `language`.
+    With `members` it is the mean over these, which are what there is of the group `language`. With
+    `own_unit` the metric has no best value, so that its numbers are no parts of 100.
     `p` is two-sided and of this difference alone, `p_bh` the same adjusted to the share of false
     discoveries among all, `p_adjusted` the gate's: one-sided, for all that is gated together; None
     where nothing is gated. `detectable` is the drop found with 80% power, None where none could be.
@@ -88,6 +89,7 @@ class Comparison:
     scale: float
     signature: str
     members: tuple[str, ...] = ()
+    own_unit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,7 @@ def _compared(
     import numpy as np
 
     from towereval.flips import benjamini_hochberg
+    from towereval.influence import Unbounded
     from towereval.paired import differences
 
     made = contrasts(pairs, gated)
@@ -185,6 +188,7 @@ def _compared(
                 scale=scale,
                 signature=each.signature,
                 members=of_group.get(language, ()),
+                own_unit=isinstance(each.metric, Unbounded),
             )
 
 
@@ -249,8 +253,7 @@ def decide(
     gated = [each for each in comparisons if each.gated]
     if worse := [each for each in gated if each.verdict == "regression"]:
         return Verdict.REGRESSION, tuple(
-            f"{place(each)}: {each.delta / each.scale * 100:+.1f} points, adjusted p"
-            f" {each.p_adjusted:.4f}"
+            f"{place(each)}: {_points(each, each.delta)}, adjusted p {each.p_adjusted:.4f}"
             for each in worse
         )
     means = {(each.task, each.metric) for each in gated if each.language == MEAN}
@@ -277,9 +280,17 @@ def language_of(one: Comparison) -> str:
 def _why_open(one: Comparison) -> str:
     if one.ci_low is None:
         return f"{place(one)}: too few clusters to bound a drop ({one.n} samples)"
-    seen = "no drop at all" if one.detectable is None else f"{one.detectable / one.scale:.1%}"
+    seen = "no drop at all"
+    if one.detectable is not None:
+        found = one.detectable / one.scale
+        seen = f"{found:.2f} in its unit" if one.own_unit else f"{found:.1%}"
     return (
         f"{place(one)}: not shown to be within the margin; down to"
-        f" {one.ci_low / one.scale * 100:+.1f} points are possible, and of drops {seen} could be"
+        f" {_points(one, one.ci_low)} are possible, and of drops {seen} could be"
         f" found with 80% power ({one.n} samples)"
     )
+
+
+def _points(one: Comparison, value: float) -> str:
+    share = value / one.scale
+    return f"{share:+.2f} in its unit" if one.own_unit else f"{100 * share:+.1f} points"

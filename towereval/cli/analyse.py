@@ -83,9 +83,7 @@ def gain(
     output: Annotated[Path | None, typer.Option(help="A plot: a .png or .svg file.")] = None,
 ) -> None:
     """Show what a run gains over another by groups of languages, by paired samples."""
-    from towereval import plugins
     from towereval.gains import gains
-    from towereval.influence import Unbounded
     from towereval.measured import read
 
     wanted = ([metric] if metric else [], [task] if task else [])
@@ -94,11 +92,8 @@ def gain(
     found = gains(old, new, named, task, metric)
     one = found[0].mean
     what = f"{one.task}@{one.variant} {one.metric}"
-    measure = plugins.load_metric(f"{one.task}@{one.variant}", one.metric)
-    # What has no best value has no points of 100 either.
-    own_unit = isinstance(measure, Unbounded)
-    _show_gains(found, own_unit)
-    unit = "in its own unit" if own_unit else "in points of 100"
+    _show_gains(found)
+    unit = "in its own unit" if one.own_unit else "in points of 100"
     print(f"{new.model} less {old.model}, {what}, {unit}; {one.signature}")
     for each in found:
         if each.missing:
@@ -107,11 +102,11 @@ def gain(
         if name not in [each.name for each in found]:
             print(f"{name}: neither has a language of it")
     if output is not None:
-        _draw_gains(found, f"{new.model} \N{MINUS SIGN} {old.model}", what, output, own_unit)
+        _draw_gains(found, f"{new.model} \N{MINUS SIGN} {old.model}", what, output)
         print(output)
 
 
-def _show_gains(found: Sequence[GroupGain], own_unit: bool) -> None:
+def _show_gains(found: Sequence[GroupGain]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
@@ -120,17 +115,17 @@ def _show_gains(found: Sequence[GroupGain], own_unit: bool) -> None:
     from towereval.printable import visible
     from towereval.verdicts import probability
 
-    digits = 2 if own_unit else 1
+    digits = 2 if found[0].mean.own_unit else 1
     table = Table(box=None, pad_edge=False)
     for name in ("language", "base", "candidate", "gain", "95% interval", "p", "n"):
         table.add_column(name, justify="left" if name == "language" else "right")
     for each in found:
         for one in (each.mean, *each.languages):
-            shown = _points(one, own_unit)
+            shown = _points(one)
             limits = "-"
             if shown.low is not None and shown.high is not None:
                 limits = f"{shown.low:+.{digits}f} to {shown.high:+.{digits}f}"
-            unit = _unit(one, own_unit)
+            unit = _unit(one)
             values = (f"{unit * value:.{digits}f}" for value in (one.base, one.candidate))
             name = escape(visible(language_of(one), 60))
             table.add_row(
@@ -141,34 +136,32 @@ def _show_gains(found: Sequence[GroupGain], own_unit: bool) -> None:
     print_table(table)
 
 
-def _unit(one: Comparison, own_unit: bool) -> float:
+def _unit(one: Comparison) -> float:
     """What a value of 1 is shown as."""
-    return 1.0 if own_unit else 100 / one.scale
+    return 1.0 if one.own_unit else 100 / one.scale
 
 
-def _points(one: Comparison, own_unit: bool, name: str = "") -> Gain:
+def _points(one: Comparison, name: str = "") -> Gain:
     from towereval.plots import Gain
 
-    unit = _unit(one, own_unit)
+    unit = _unit(one)
     scaled = [None if x is None else unit * x for x in (one.ci_low, one.ci_high)]
     return Gain(name or one.language, unit * one.delta, *scaled)
 
 
-def _draw_gains(
-    found: Sequence[GroupGain], title: str, what: str, output: Path, own_unit: bool
-) -> None:
+def _draw_gains(found: Sequence[GroupGain], title: str, what: str, output: Path) -> None:
     from towereval.figure_files import save
     from towereval.plots import Section, draw_sections, heading
 
     sections = [
         Section(
             each.name.replace(":", "-"),
-            _points(each.mean, own_unit, heading(_heading(each.name), len(each.languages))),
-            tuple(_points(one, own_unit) for one in each.languages),
+            _points(each.mean, heading(_heading(each.name), len(each.languages))),
+            tuple(map(_points, each.languages)),
         )
         for each in found
     ]
-    save(draw_sections(sections, title, what, own_unit=own_unit), output)
+    save(draw_sections(sections, title, what, own_unit=found[0].mean.own_unit), output)
 
 
 def _heading(group: str) -> str:

@@ -76,10 +76,8 @@ def gain(
     metric: Annotated[str, METRIC] = "",
 ) -> None:
     """Draw what a run gains over another, per language and group, by paired samples."""
-    from towereval import plugins
     from towereval.compare import compare
     from towereval.figure_files import save
-    from towereval.influence import Unbounded
     from towereval.measured import read
     from towereval.plots import Gain, draw_gains
 
@@ -91,8 +89,7 @@ def gain(
     wanted = _pick("metric", metric or names[0], names)
     found = [each for each in of_task if each.metric == wanted]
 
-    named = f"{name}@{found[0].variant}"
-    own_unit = isinstance(plugins.load_metric(named, wanted), Unbounded)
+    own_unit = found[0].own_unit
 
     def points(value: float | None, scale: float) -> float | None:
         return value if value is None or own_unit else 100 * value / scale
@@ -107,7 +104,8 @@ def gain(
         for each in found
     ]
     title = f"{new.model} \N{MINUS SIGN} {old.model}"
-    save(draw_gains(gains, title, f"{named} {wanted}", own_unit=own_unit), output)
+    what = f"{name}@{found[0].variant} {wanted}"
+    save(draw_gains(gains, title, what, own_unit=own_unit), output)
     print(output)
 
 
