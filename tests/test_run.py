@@ -175,6 +175,18 @@ def test_limit_is_of_each_language(plan: Callable[..., Plan]) -> None:
         assert {sample.id for _, sample, _ in store.answered("multi30k")} == {"0", "1"}
 
 
+def test_no_more_is_read_than_the_limit_wants(plan: Callable[..., Plan], tmp_path: Path) -> None:
+    data = tmp_path / "ocrbench"
+    shutil.copytree(SAMPLES / "ocrbench", data)
+    file = data / "test.jsonl"
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join([*lines[:2], "{torn"]))
+    local = {"data": {"ocrbench": data}, "split": "full"}
+    assert run(plan("ocrbench", limit=2, **local)).asked == 2
+    with pytest.raises(DataError, match="not JSON"):
+        run(plan("ocrbench", **local))
+
+
 def test_a_limit_above_what_there_is_takes_all(plan: Callable[..., Plan]) -> None:
     limited, full = run(plan("multi30k", limit=1000)), run(plan("multi30k"))
     assert values(limited.results) == values(full.results)

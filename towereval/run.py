@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
@@ -268,16 +269,19 @@ def publish(
 
 
 def samples_of(task: Task, source: Source, plan: Plan) -> Iterator[Sample]:
-    """The task's samples in the plan's languages, at most `limit` of each."""
+    """The task's samples in the plan's languages, at most `limit` of each: no more are read."""
     named = set(languages.expand(plan.languages))
-    wanted = [code for code in task.languages if code in named]
-    counts: dict[str, int] = {}
+    wanted = [code for code in task.languages if code in named] or task.languages
+    limit = math.inf if plan.limit is None else plan.limit
+    counts = dict.fromkeys(wanted, 0)
     placed = Placed(source)
     try:
-        for sample in map(checked, task.samples(placed, wanted or task.languages)):
+        for sample in map(checked, task.samples(placed, wanted)):
             counts[sample.language] = counts.get(sample.language, 0) + 1
-            if plan.limit is None or counts[sample.language] <= plan.limit:
+            if counts[sample.language] <= limit:
                 yield sample
+            if min(counts.values()) >= limit:
+                return
     except KeyError as error:
         where = ": ".join(filter(None, (task.name, placed.place)))
         raise DataError(f"{where}: the data has no column or value {error}") from error
