@@ -237,6 +237,16 @@ def test_letters_are_refused_by_name(name: str) -> None:
         next(task.samples(FolderSource(SAMPLES / name), task.languages))
 
 
+def test_a_refused_diagnosis_leaves_no_run(tmp_path: Path) -> None:
+    recorded = record(tmp_path / "recorded", ["m5_vlod"])
+    plan = replayed(recorded, tmp_path / "out", ["m5_vlod+picture-use"])
+    with pytest.raises(UsageError, match="has no sample to ask about"):
+        run(plan)
+    assert not list((tmp_path / "out").rglob("*.*"))
+    with pytest.raises(UsageError, match="has no sample to ask about"):
+        run(plan)
+
+
 def test_a_diagnosis_that_is_none_is_named() -> None:
     with pytest.raises(UnknownName, match="did you mean picture-use"):
         plugins.load_task("multi30k+picture-us")

@@ -607,6 +607,21 @@ def test_the_recording_behind_these_tests_tells_right_from_wrong() -> None:
     assert {mixed(sample, request).text for sample in samples} == {"yes", "nothing of the kind"}
 
 
+def test_a_run_whose_data_were_never_read_has_nothing_to_score(
+    plan: Callable[..., Plan], tmp_path: Path
+) -> None:
+    """It would be a finished run without a row."""
+    data = tmp_path / "ocrbench"
+    data.mkdir()
+    (data / "test.jsonl").write_text("{torn")
+    with pytest.raises(DataError):
+        run(plan("ocrbench", data={"ocrbench": data}, split="full"))
+    [manifest] = tmp_path.rglob("manifest.json")
+    with pytest.raises(StoreError, match="has no samples to score: run it again"):
+        rescore(manifest.parent)
+    assert not (manifest.parent / "results.json").exists()
+
+
 def test_answers_to_an_older_version_are_not_scored_as_todays(
     tmp_path: Path, recorded: Path
 ) -> None:

@@ -106,7 +106,12 @@ def _begin(store: Store, plan: Plan, settled: Settled, listener: Listener) -> bo
     if not earlier:  # else the earlier one is true until the data are read
         store.write_manifest(manifest)
     sources, respondent = settled.sources, settled.subject.respondent
-    digests = collect(store, plan, settled.tasks, sources, respondent, listener)
+    try:
+        digests = collect(store, plan, settled.tasks, sources, respondent, listener)
+    except UsageError:
+        if not earlier:  # the data say that it cannot be asked: there is nothing to resume
+            store.discard()
+        raise
     data = {
         name: {**origin(plan, name, sources[name]), "digests": digests[name]} for name in digests
     }
@@ -141,6 +146,8 @@ def rescore(
         raise UsageError("--judge and --checkpoint go without --metrics: all is scored again")
     clean = recorded_clean(manifest)
     with Store(folder) as store:
+        if not store.tasks():
+            raise StoreError(f"{folder} has no samples to score: run it again")
         performance = read_performance(folder)
         results, _ = publish(store, tasks, clean, listener or Silence(), scoring, performance)
         return Outcome(folder, results, 0, tuple(store.failures()), tuple(store.lost_samples()))

@@ -16,6 +16,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import suppress
 from math import isfinite
 from pathlib import Path
 from random import Random
@@ -426,6 +427,15 @@ class Store:
             (self.folder / name).unlink(missing_ok=True)
         for file in (self.folder / "samples").glob("*.parquet"):
             file.unlink()
+
+    def discard(self) -> None:
+        """Remove a run of which there is nothing yet; a folder with other files stays."""
+        self._db.close()
+        made = ("manifest.json", "run.sqlite", "run.sqlite-wal", "run.sqlite-shm", ".lock")
+        with suppress(OSError):
+            for name in made:
+                (self.folder / name).unlink(missing_ok=True)
+            self.folder.rmdir()
 
     def note_published(self, stamp: str, files: str) -> None:
         """What the written results follow from and are, until samples, answers or scores change."""
