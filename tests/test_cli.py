@@ -527,7 +527,7 @@ COMMANDS = (
         "plot",
         "published",
     ),
-    *("run", "score", "setup", "smpqa", "tasks", "train", "data"),
+    *("run", "score", "setup", "smpqa", "tasks", "train", "data", "view"),
 )
 RUN_OPTIONS = (
     *("model", "tasks", "languages", "limit", "split", "engine", "engine-args"),

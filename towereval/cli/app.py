@@ -10,9 +10,11 @@ import io
 import os
 import sys
 import traceback
+from typing import Annotated
 
 import typer
 
+from towereval import __version__
 from towereval.cli import (
     analyse,
     compare,
@@ -33,7 +35,9 @@ from towereval.cli import (
     setup,
     smpqa,
     train,
+    view,
 )
+from towereval.cli.spellings import RunCommand, dashed
 from towereval.errors import TowerevalError, UsageError
 from towereval.printable import visible
 
@@ -43,8 +47,9 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
+    context_settings={"token_normalize_func": dashed},
 )
-app.command("run")(run.run)
+app.command("run", cls=RunCommand)(run.run)
 app.command("score")(score.score)
 app.add_typer(import_logs.app, name="import")
 app.command("compare")(compare.compare)
@@ -65,6 +70,23 @@ app.command("doctor")(doctor.doctor)
 app.add_typer(setup.app, name="setup")
 app.add_typer(smpqa.app, name="smpqa")
 app.add_typer(data.app, name="data")
+app.command("view")(view.view)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        print(f"towereval {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def everywhere(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Say which it is."),
+    ] = False,
+) -> None:
+    """Score vision-language models on multilingual benchmarks, per language."""
 
 
 def main() -> None:

@@ -74,6 +74,16 @@ def leaderboard(
     print(output / "index.html", file=sys.stderr)
 
 
+def write_board(results: Path, output: Path) -> Board:
+    """The board of all runs there, as the command without options writes it."""
+    from towereval.leaderboard.build import build
+    from towereval.leaderboard.publish import Publication, publish_board
+
+    board = build(results)
+    publish_board(board, output, _find_metric, Publication(cards=_cards(board.models, {})))
+    return board
+
+
 def _find_metric(measure: Measure) -> Metric | None:
     """Today's metric of a measure, None where the task is gone or has another version."""
     from towereval import plugins

@@ -1,0 +1,132 @@
+"""What people type by habit, and the page that is opened for them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.test_cli import error_line, replay, towereval
+from tests.test_replay import record
+from towereval import __version__
+from towereval.cli.spellings import translated
+from towereval.errors import UsageError
+
+# A spelling that goes breaks a script of somebody who came from lm-eval.
+SAME = [
+    ("--model_args dtype=float32,seed=1", "--engine-args dtype=float32,seed=1"),
+    ("--model_args=dtype=float32", "--engine-args dtype=float32"),
+    ("--output_path there", "--output there"),
+    ("--output-path=there", "--output there"),
+    ("--log_samples --limit 3", "--limit 3"),
+    ("--apply_chat_template --limit=3", "--limit 3"),
+    ("--batch_size auto --num_fewshot 0", ""),
+    ("--include_path folder --predict_only", "--include_path folder --predict_only"),
+]
+REFUSED = [
+    ("--use_cache answers", "--use_cache: answers are always kept, in the run's folder"),
+    ("--gen_kwargs temperature=1", "--gen_kwargs: how answers are decoded is a part of a task's"),
+    ("--model_args pretrained=a/b,dtype=auto", "--model_args pretrained=...: the model is named"),
+    ("--output_path scores.json", "--output_path scores.json: a run is a folder"),
+    ("--limit 0.1", "--limit 0.1: a share is not taken"),
+    ("--batch_size 8", "--batch_size 8: the engine fills its batches itself"),
+    ("--num_fewshot 5", "--num_fewshot 5: examples in a prompt are a part of a task's protocol"),
+]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one run, asked by options that are spelled as lm-eval spells them."""
+    folder = tmp_path_factory.mktemp("terminal")
+    recorded = record(folder / "recorded", ["commute"])
+    words = [str(word) for word in replay(recorded, "--tasks", "commute", "--log_samples")]
+    words[words.index("--engine-args")] = "--model_args"
+    done = towereval(*words, "--output_path", "runs", "--max_failed", 0, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.mark.parametrize(("theirs", "ours"), SAME)
+def test_a_spelling_that_means_the_same_is_taken(theirs: str, ours: str) -> None:
+    assert list(translated(theirs.split())) == ours.split()
+
+
+@pytest.mark.parametrize(("words", "reason"), REFUSED)
+def test_what_cannot_mean_the_same_is_refused_with_the_reason(words: str, reason: str) -> None:
+    with pytest.raises(UsageError) as error:
+        list(translated(words.split()))
+    assert str(error.value).startswith(reason)
+
+
+def test_a_refusal_is_one_line(tmp_path: Path) -> None:
+    done = towereval("run", "--model", "tiny", "--gen_kwargs", "top_p=1", cwd=tmp_path)
+    assert "--gen_kwargs: how answers are decoded" in error_line(done, 2)
+
+
+def test_underscores_are_taken_everywhere(finished: Path) -> None:
+    [run] = finished.glob("runs/made/*")
+    assert towereval("score", run, "--max_failed=0", cwd=finished).returncode == 0
+    board = towereval("leaderboard", "runs", "--samples_of", "made", cwd=finished)
+    assert board.returncode == 0, board.stderr
+
+
+def test_the_version_is_said(tmp_path: Path) -> None:
+    done = towereval("--version", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, f"towereval {__version__}\n")
+
+
+# --- view ---
+
+
+def browser(folder: Path) -> str:
+    """A BROWSER that writes down what it was shown."""
+    script = folder / "browser.py"
+    script.write_text(f"import sys; open({str(folder / 'shown')!r}, 'w').write(sys.argv[1])")
+    return f"{sys.executable} {script} %s"
+
+
+def test_a_run_is_opened_in_the_browser(finished: Path, tmp_path: Path) -> None:
+    [run] = finished.glob("runs/made/*")
+    done = towereval("view", run, cwd=finished, BROWSER=browser(tmp_path))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"{run}/report.html\n"
+    assert (tmp_path / "shown").read_text() == (run / "report.html").as_uri()
+
+
+def test_the_path_is_told_where_no_browser_is(finished: Path) -> None:
+    [run] = finished.glob("runs/made/*")
+    nothing = {"BROWSER": "", "DISPLAY": "", "WAYLAND_DISPLAY": ""}
+    done = towereval("view", run, cwd=finished, **nothing)
+    assert (done.returncode, done.stdout) == (0, f"{run}/report.html\n")
+    assert done.stderr == "no browser here: open this file in one\n"
+
+
+def test_a_folder_of_runs_is_opened_as_a_board(finished: Path, tmp_path: Path) -> None:
+    words = ("view", "runs", "--output", tmp_path / "board")
+    done = towereval(*words, cwd=finished, BROWSER=browser(tmp_path))
+    assert (done.returncode, done.stdout) == (0, f"{tmp_path}/board/index.html\n")
+    board = json.loads((tmp_path / "board" / "leaderboard.json").read_text())
+    assert [model["name"] for model in board["models"]] == ["made"]
+    again = towereval("view", tmp_path / "board", cwd=tmp_path, BROWSER=browser(tmp_path))
+    assert again.stdout == done.stdout
+    assert (tmp_path / "shown").read_text() == (tmp_path / "board" / "index.html").as_uri()
+
+
+def test_a_report_that_is_gone_is_made_again(finished: Path, tmp_path: Path) -> None:
+    [run] = finished.glob("runs/made/*")
+    copy = shutil.copytree(run, tmp_path / "copy")
+    (copy / "report.html").unlink()
+    assert towereval("view", copy, cwd=tmp_path, BROWSER=browser(tmp_path)).returncode == 0
+    pages = [(folder / "report.html").read_text() for folder in (run, copy)]
+    assert pages[0][:2000] == pages[1][:2000]  # then come the data, with the time
+
+
+def test_what_has_no_page_is_one_line(finished: Path, tmp_path: Path) -> None:
+    assert "results: no such folder" in error_line(towereval("view", cwd=tmp_path), 2)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "manifest.json").write_text("{}")
+    done = towereval("view", "run", cwd=tmp_path)
+    assert "run has no results yet; run: towereval score run" in error_line(done, 2)
