@@ -11,6 +11,7 @@ import scipy.stats as st
 
 from tests.test_flips import Made, cell, wins_and_losses
 from towereval.flips import Cell
+from towereval.metrics.picture_use import LikelihoodGain
 from towereval.metrics.translation import Bleu
 from towereval.paired import Contrast, Difference, differences, fewest_discordant
 
@@ -242,3 +243,15 @@ def test_where_no_drop_could_be_found_it_says_so() -> None:
     assert fewest_discordant(0.05) == 5
     assert fewest_discordant(0.05 / 9) == 8
     assert fewest_discordant(0.05 / 300) == 13
+
+
+def test_equal_runs_of_an_unbounded_metric_differ_by_nothing() -> None:
+    """In one language or several: how far a sample could have moved nothing tells."""
+    metric = LikelihoodGain("none", "sentence")
+    gain_RK = np.random.default_rng(0).normal(0.0, 2.0, (20, 3)) ** [1, 0, 0]
+    same = Cell(metric, gain_RK, gain_RK, np.arange(20))
+    [found] = differences([Contrast({"de": same, "fr": same}, gated=True)], flips=100)
+    for name in ("de", "fr", "*"):
+        each = found[name]
+        assert (each.delta, each.low, each.high, each.floor) == (0.0, 0.0, 0.0, 0.0)
+        assert (each.p, each.p_drop, each.discordant, each.detectable) == (1.0, 1.0, 0, None)

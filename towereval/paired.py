@@ -196,6 +196,8 @@ class _Measured:
             left = max(null - found**2 * self.per_sample, 0.0)
             found = needed * math.sqrt(null) + _normal(POWER) * math.sqrt(left)
         # However few differ, so many must, all for the worse, before p can be small enough.
+        if not math.isfinite(self.bound) and not self.discordant:
+            return None
         if math.isfinite(self.bound):
             found = max(found, fewest_discordant(float(special.ndtr(-needed))) / self.n)
         return self.scale * found if found <= self.bound else None
@@ -312,7 +314,9 @@ def _mean(
         made_up = shared * sum(each.made_up for each in found) / len(found) ** 2
         variance = spread.joint / scale**2 + made_up
         variance_L = np.array([each.variance for each in found])
-        freedom = float(variance_L.sum()) ** 2 / float(variance_L @ spread.noise_LL @ variance_L)
+        noise = float(variance_L @ spread.noise_LL @ variance_L)
+        # Of an unbounded metric two equal runs vary by nothing.
+        freedom = float(variance_L.sum()) ** 2 / noise if noise > 0 else 1.0
     return _Measured(
         *(base, candidate, candidate - base),
         centre=math.fsum(each.centre for each in found) / len(found),
