@@ -21,10 +21,13 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from subprocess import run as run_process
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from made_pictures import PLUGINS
 from measure import Clock, peak_gb
+
+if TYPE_CHECKING:
+    from towereval.types import Response
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,13 @@ class Stages:
         if name == "asking":
             self.began = Clock.now()
 
+    def found(self, count: int) -> None:
+        pass
+
     def advance(self) -> None:
+        pass
+
+    def answered(self, response: Response) -> None:
         pass
 
     def used(self) -> Clock:

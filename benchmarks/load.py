@@ -24,6 +24,7 @@ from memory import write_data, write_recording
 
 from towereval.plan import Plan
 from towereval.run import rescore, run
+from towereval.types import Response
 
 
 @dataclass(slots=True)
@@ -40,6 +41,12 @@ class Watch:
     def stage(self, name: str, total: int | None) -> None:
         self.name, self.done = name, 0
         self.stages[name] = [now()]
+
+    def found(self, count: int) -> None:
+        pass
+
+    def answered(self, response: Response) -> None:
+        self.advance()
 
     def advance(self) -> None:
         self.done += 1

@@ -550,6 +550,8 @@ RUN_OPTIONS = (
         "locked",
         "from-manifest",
         "dry-run",
+        "quiet",
+        "json-logs",
     ),
     *("config", "help"),
 )

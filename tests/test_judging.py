@@ -27,6 +27,7 @@ from towereval.grading import Scoring
 from towereval.judging import JudgePlan, ask_judge
 from towereval.metrics.judge import AlmBenchJudge
 from towereval.plan import SAMPLES, Plan
+from towereval.progress import Silence
 from towereval.run import Outcome, rescore, run
 from towereval.store import Store
 from towereval.types import Decoding, Request, Response, Result, Sample, Text, digest
@@ -399,7 +400,7 @@ def test_a_broken_off_judge_keeps_its_verdicts(tmp_path: Path, pair: Pair) -> No
     assert pair.count("j") - asked <= 52 - 5
 
 
-class Broken:
+class Broken(Silence):
     """A listener that stops the judging."""
 
     def __init__(self, after: int) -> None:

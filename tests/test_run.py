@@ -579,12 +579,18 @@ class Heard:
         self.stages: list[tuple[str, int | None]] = []
         self.counts: list[int] = []
 
+    def found(self, count: int) -> None:
+        self.left = count
+
     def stage(self, name: str, total: int | None) -> None:
         self.stages.append((name, total))
         self.counts.append(0)
 
     def advance(self) -> None:
         self.counts[-1] += 1
+
+    def answered(self, response: Response) -> None:
+        self.advance()
 
 
 def test_progress_is_told_stage_by_stage(plan: Callable[..., Plan]) -> None:

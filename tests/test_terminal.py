@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,11 @@ import pytest
 from tests.test_cli import error_line, replay, towereval
 from tests.test_replay import record
 from towereval import __version__
+from towereval.cli.progress import Pace, Progress, rewrite
 from towereval.cli.spellings import translated
 from towereval.errors import UsageError
+from towereval.store import Store
+from towereval.types import Response
 
 # A spelling that goes breaks a script of somebody who came from lm-eval.
 SAME = [
@@ -130,3 +134,96 @@ def test_what_has_no_page_is_one_line(finished: Path, tmp_path: Path) -> None:
     (tmp_path / "run" / "manifest.json").write_text("{}")
     done = towereval("view", "run", cwd=tmp_path)
     assert "run has no results yet; run: towereval score run" in error_line(done, 2)
+
+
+# --- how far it is ---
+
+
+def pace(**known: float) -> Pace:
+    return Pace("asking", 200, began=time.monotonic() - 10, **known)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("known", "line"),
+    [
+        ({}, "asking 0/200 (0.0/s)"),
+        ({"done": 50}, "asking 50/200 (5.0/s, 30 s left)"),
+        ({"done": 2, "tokens": 5000}, "asking 2/200 (0.2/s, 500 tokens/s, 16 min left)"),
+        ({"done": 100, "failed": 3, "found": 7}, "asking 100/200 (10.0/s, 10 s left), 3 failed, 7"),
+    ],
+)
+def test_a_line_says_how_fast_how_long_and_what_failed(known: dict[str, int], line: str) -> None:
+    assert pace(**known).line().startswith(line)
+
+
+def test_answers_are_counted_by_what_they_are() -> None:
+    seen: list[Pace] = []
+    progress = Progress(seen.append)
+    progress.found(4)
+    progress.stage("asking", 3)
+    progress.answered(Response("a", "text", token_count=20))
+    progress.answered(Response("b", error="too long"))
+    progress.answered(Response("c", logprob=-1.0, token_count=7))  # nothing was generated
+    assert (seen[-1].done, seen[-1].failed, seen[-1].tokens, seen[-1].found) == (3, 1, 20, 4)
+    progress.stage("scoring", None)
+    assert seen[-1].line() == "scoring"
+
+
+def test_an_earlier_start_is_told_as_found(finished: Path) -> None:
+    recorded = finished / "recorded"
+    words = ("--tasks", "commute", "--output", "more", "--model", "made")
+    assert towereval(*replay(recorded, *words, "--limit", 1), cwd=finished).returncode == 0
+    [run] = finished.glob("more/made/*")
+    with Store(run) as store:
+        before = store.count_questions()
+        store._db.execute(
+            "DELETE FROM responses WHERE rowid IN (SELECT rowid FROM responses LIMIT 2)"
+        )
+        store._db.commit()
+    again = towereval(*replay(recorded, *words, "--limit", 1, "--json_logs"), cwd=finished)
+    assert again.returncode == 0, again.stderr
+    events = [json.loads(line) for line in again.stderr.splitlines()]
+    last = [event for event in events if event.get("stage") == "asking"][-1]
+    assert (last["done"], last["total"], last["found"]) == (2, 2, before - 2)
+
+
+def test_quiet_says_where_the_results_are(finished: Path) -> None:
+    [run] = finished.glob("runs/made/*")
+    words = replay(finished / "recorded", "--tasks", "commute", "--output", "runs", "--quiet")
+    done = towereval(*words, cwd=finished)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"0 asked, {run.relative_to(finished)}/results.json\n"
+    scored = towereval("score", run, "--quiet", cwd=finished)
+    assert (scored.returncode, scored.stdout, scored.stderr) == (0, "", "")
+
+
+def test_errors_and_failures_are_json_where_that_is_asked(finished: Path, tmp_path: Path) -> None:
+    done = towereval("run", "--model", "tiny", "--json-logs", cwd=tmp_path)
+    told = json.loads(done.stderr)
+    assert (done.returncode, told["event"], told["status"]) == (2, "error", 2)
+    assert told["message"].startswith("run wants --model and --tasks")
+    words = replay(finished / "recorded", "--tasks", "ocrbench", "--output", tmp_path)
+    failed = towereval(*words, "--json-logs", cwd=finished)
+    *_, last = [json.loads(line) for line in failed.stderr.splitlines()]
+    assert failed.returncode == 4
+    reason = "this request is not in the recorded run"
+    assert (last["event"], last["reason"], last["count"]) == ("failed", reason, 30)
+
+
+def test_a_build_gets_whole_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("CI", raising=False)
+    assert Progress().terminal
+    monkeypatch.setenv("CI", "true")
+    assert not Progress().terminal
+
+
+def test_a_rewritten_line_fits_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    rewrite(pace(done=50, failed=2, tokens=4000))
+    shown = capsys.readouterr().err.removeprefix("\r\x1b[K")
+    assert shown == "[#####...............] asking 50/200 (5"
+    assert len(shown) == 39

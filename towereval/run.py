@@ -210,6 +210,7 @@ def respond(store: Store, plan: Plan, subject: Subject, listener: Listener) -> P
     with watch.timing("starting"):
         engine = engines.start(subject.kind, subject.model, plan.engine_args, plan.seed)
     with closing(engine):
+        listener.found(store.count_questions() - missing)
         listener.stage("asking", missing)
         for attempt in range(1 + plan.retries):
             if attempt and not (left := store.count_unanswered()):
@@ -222,8 +223,8 @@ def respond(store: Store, plan: Plan, subject: Subject, listener: Listener) -> P
                 closing(engine.run(store.unanswered())) as answers,
                 closing(store.add_responses(answers)) as stored,
             ):
-                for _ in stored:
-                    listener.advance()
+                for response in stored:
+                    listener.answered(response)
         spent = watch.seconds
         speed = Speed(missing, spent["starting"], spent["asking"], 0.0, engine.usage)
         repetition = None

@@ -191,6 +191,11 @@ class Store:
         query = f"SELECT COUNT(DISTINCT question) FROM requests WHERE {_OPEN}"
         return int(self._db.execute(query).fetchone()[0])
 
+    def count_questions(self) -> int:
+        """Different requests, answered or not."""
+        query = "SELECT COUNT(DISTINCT question) FROM requests"
+        return int(self._db.execute(query).fetchone()[0])
+
     # --- responses ---
 
     def add_responses(

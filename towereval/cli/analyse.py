@@ -40,7 +40,8 @@ def modality_gap(
     seed: Annotated[int, typer.Option(help="For the probe's folds and t-SNE.")] = 0,
 ) -> None:
     """Measure and draw how far picture features lie from text embeddings."""
-    from towereval.cli.console import Progress, quiet_libraries
+    from towereval.cli.console import quiet_libraries
+    from towereval.cli.progress import Progress
     from towereval.modality_gap import analyse
     from towereval.plan import Plan
 

@@ -37,6 +37,7 @@ from towereval.cli import (
     train,
     view,
 )
+from towereval.cli.progress import event
 from towereval.cli.spellings import RunCommand, dashed
 from towereval.errors import TowerevalError, UsageError
 from towereval.printable import visible
@@ -115,5 +116,8 @@ def main() -> None:
 
 
 def _fail(message: str, status: int) -> None:
-    print(f"error: {visible(' '.join(message.split()))}", file=sys.stderr)
+    if "--json-logs" in map(dashed, sys.argv):
+        event("error", message=message, status=status)
+    else:
+        print(f"error: {visible(' '.join(message.split()))}", file=sys.stderr)
     sys.exit(status)

@@ -1,11 +1,10 @@
-"""How results and progress look in a terminal."""
+"""How results look in a terminal."""
 
 from __future__ import annotations
 
 import logging
 import os
 import sys
-import time
 import warnings
 from collections.abc import Iterable, Sequence
 from itertools import groupby
@@ -15,51 +14,12 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
+from towereval.cli.progress import event
 from towereval.printable import visible
 from towereval.types import Result
 
 if TYPE_CHECKING:
     from towereval.run import Outcome
-
-
-class Progress:
-    """A `progress.Listener`: one line, rewritten, in a terminal; one in ten seconds in a log."""
-
-    def __init__(self) -> None:
-        self.terminal = sys.stderr.isatty()
-        self.every = 0.2 if self.terminal else 10.0
-        self.name = ""
-        self.total: int | None = None
-        self.done = 0
-        self.began = self.shown = time.monotonic()
-
-    def stage(self, name: str, total: int | None) -> None:
-        self.name, self.total, self.done = name, total, 0
-        self.began = time.monotonic()
-        self._show()
-
-    def advance(self) -> None:
-        self.done += 1
-        if self.done == self.total or time.monotonic() - self.shown >= self.every:
-            self._show()
-
-    def close(self) -> None:
-        if self.terminal:
-            print(end="\r\x1b[K", file=sys.stderr)
-
-    def _show(self) -> None:
-        self.shown = time.monotonic()
-        line = self.name
-        if self.total:
-            rate = self.done / max(self.shown - self.began, 1e-9)
-            left = f", {(self.total - self.done) / rate:.0f} s left" if self.done else ""
-            line += f" {self.done}/{self.total} ({rate:.1f}/s{left})"
-        elif self.done:
-            line += f" {self.done}"
-        if self.terminal:
-            print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
-        else:
-            print(line, file=sys.stderr, flush=True)
 
 
 def quiet_libraries() -> None:
@@ -153,6 +113,9 @@ def exit_status(outcome: Outcome, most_failed: float) -> int:
     return 4 if too_many or silent else 0
 
 
-def show_failures(failures: Iterable[tuple[str, int]]) -> None:
+def show_failures(failures: Iterable[tuple[str, int]], *, json_logs: bool = False) -> None:
     for reason, count in failures:
+        if json_logs:
+            event("failed", reason=reason, count=count)
+            continue
         print(f"failed {count}x: {visible(reason)}", file=sys.stderr)

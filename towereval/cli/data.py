@@ -56,7 +56,7 @@ def validate(
     workers: Annotated[int, typer.Option(min=0, help="Threads; 0: one a core.")] = 0,
 ) -> None:
     """Check records before they are trained on: exit 1 when something is wrong."""
-    from towereval.cli.console import Progress
+    from towereval.cli.progress import Progress
     from towereval.corpus.evaluation_sets import hold
     from towereval.corpus.validation import Checks
     from towereval.corpus.validation import validate as check
@@ -160,7 +160,7 @@ def select(
     seed: Annotated[int, typer.Option(help="Draws which.")] = 0,
 ) -> None:
     """Keep a part of records: by language, source, task, origin, and by lot."""
-    from towereval.cli.console import Progress
+    from towereval.cli.progress import Progress
     from towereval.corpus.select import Choice
     from towereval.corpus.select import select as choose
 
@@ -187,7 +187,7 @@ def census(
     """Count records by source, language and tag."""
     import json
 
-    from towereval.cli.console import Progress
+    from towereval.cli.progress import Progress
     from towereval.corpus.census import record_of, rows, take
 
     with closing(Progress()) as progress:

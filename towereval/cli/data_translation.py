@@ -35,8 +35,9 @@ def translate(
     max_failed: MaxFailed = "0",
 ) -> None:
     """Translate records' texts; the same command asks only what is missing."""
-    from towereval.cli.console import Progress, quiet_libraries, show_failures
+    from towereval.cli.console import quiet_libraries, show_failures
     from towereval.cli.data_tables import tell_media
+    from towereval.cli.progress import Progress
     from towereval.corpus.translated_records import translate_file
 
     _check_apart(file, output)
@@ -66,8 +67,8 @@ def filter_translations(
     report: Annotated[Path | None, typer.Option(help="Write the counts as JSON.")] = None,
 ) -> None:
     """Keep the translations that a reference-free metric scores high enough."""
-    from towereval.cli.console import Progress
     from towereval.cli.data_tables import Format, show_lines, tell_media, write_json
+    from towereval.cli.progress import Progress
     from towereval.corpus.quality import filter_file, find_metric
 
     _check_apart(file, output)
@@ -115,8 +116,9 @@ def translate_benchmark(
     max_failed: MaxFailed = "0",
 ) -> None:
     """Translate an English benchmark into a folder for --data, one file a language."""
-    from towereval.cli.console import Progress, quiet_libraries, show_failures
+    from towereval.cli.console import quiet_libraries, show_failures
     from towereval.cli.data_tables import Format, show_lines
+    from towereval.cli.progress import Progress
     from towereval.corpus.benchmark import Job, build
     from towereval.corpus.benchmark_sets import find_set
     from towereval.data.folder import FolderSource

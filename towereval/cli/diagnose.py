@@ -46,7 +46,8 @@ def picture_use(
     seed: Annotated[int, typer.Option(help="Draws the wrong pictures.")] = 0,
 ) -> None:
     """Ask how much likelier the picture makes a task's references, per language."""
-    from towereval.cli.console import Progress, exit_status, quiet_libraries, show_failures
+    from towereval.cli.console import exit_status, quiet_libraries, show_failures
+    from towereval.cli.progress import Progress
     from towereval.picture_use import NAME
     from towereval.plan import Plan
     from towereval.run import run

@@ -60,7 +60,8 @@ def _show_judged(run: Path, tasks: tuple[str, ...], plan: JudgePlan) -> None:
     from rich.table import Table
 
     from towereval.answer_languages import judged_in
-    from towereval.cli.console import Progress, print_table, quiet_libraries
+    from towereval.cli.console import print_table, quiet_libraries
+    from towereval.cli.progress import Progress
     from towereval.printable import visible
 
     quiet_libraries()

@@ -41,6 +41,8 @@ OPTIONS: dict[str, tuple[type, ...]] = {
     "max_failed": (str, int, float),
     "locked": (bool,),
     "dry_run": (bool,),
+    "quiet": (bool,),
+    "json_logs": (bool,),
 }
 
 
@@ -78,6 +80,12 @@ def run(
     locked: Annotated[bool, typer.Option("--locked", help="Refuse other data or model.")] = False,
     from_manifest: Annotated[Path | None, typer.Option(help="Repeat the run of this file.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, and ask nothing.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Print errors and where the results are.")
+    ] = False,
+    json_logs: Annotated[
+        bool, typer.Option("--json-logs", help="Tell progress and errors as lines of JSON.")
+    ] = False,
     config: Annotated[Path | None, typer.Option(help="These options in a TOML file.")] = None,
 ) -> None:
     """Score a model on benchmarks; the same command again asks only what is missing."""
@@ -99,13 +107,13 @@ def start(given: dict[str, Any]) -> int:
     if given["retries"] < 0:
         raise UsageError(f"--retries is a number of times, not {given['retries']}")
     from towereval.cli.console import (
-        Progress,
         exit_status,
         quiet_libraries,
         show_failures,
         show_results,
         write_report,
     )
+    from towereval.cli.progress import listener
     from towereval.forecast import forecast
     from towereval.judging import find_judge
     from towereval.plan import chosen_tasks
@@ -116,7 +124,7 @@ def start(given: dict[str, Any]) -> int:
     if plan.judge.model and not plan.predict_only:
         chosen_tasks(plan)
         find_judge(plan.judge)  # what is wrong with it is told before the hours of asking
-    with closing(Progress()) as progress:
+    with closing(listener(quiet=given["quiet"], json_logs=given["json_logs"])) as progress:
         if given["dry_run"]:
             expected = forecast(plan, progress)
         else:
@@ -124,11 +132,12 @@ def start(given: dict[str, Any]) -> int:
     if given["dry_run"]:
         print(expected)
         return 0
-    show_results(outcome.results)
-    show_failures(outcome.failures)
+    if not given["quiet"]:
+        show_results(outcome.results)
+    show_failures(outcome.failures, json_logs=given["json_logs"])
     if outcome.results:
         write_report(outcome.folder)
-    if outcome.asked:
+    if outcome.asked and not given["quiet"]:
         print(outcome.performance.speed)
     if plan.verify_determinism:
         print(outcome.performance.determinism)

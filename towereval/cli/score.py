@@ -21,16 +21,20 @@ def score(
     max_failed: Annotated[
         str, typer.Option(help="The share of a task's samples that may fail, as 1%.")
     ] = "0",
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print errors and nothing else.")] = False,
+    json_logs: Annotated[
+        bool, typer.Option("--json-logs", help="Tell progress and errors as lines of JSON.")
+    ] = False,
 ) -> None:
     """Score a run's stored responses again; only a judge needs an engine."""
     from towereval.cli.console import (
-        Progress,
         exit_status,
         quiet_libraries,
         show_failures,
         show_results,
         write_report,
     )
+    from towereval.cli.progress import listener
     from towereval.grading import Scoring
     from towereval.judging import JudgePlan
     from towereval.run import rescore
@@ -44,9 +48,12 @@ def score(
     )
     if judge:
         quiet_libraries()
-    with closing(Progress()) if judge else nullcontext() as progress:
-        outcome = rescore(run, scoring, progress)
-    show_results(outcome.results)
-    show_failures(outcome.failures)
+    told = judge or json_logs
+    watched = listener(quiet=quiet, json_logs=json_logs) if told else None
+    with closing(watched) if watched else nullcontext():
+        outcome = rescore(run, scoring, watched)
+    if not quiet:
+        show_results(outcome.results)
+    show_failures(outcome.failures, json_logs=json_logs)
     write_report(outcome.folder)
     raise typer.Exit(exit_status(outcome, most_failed))
