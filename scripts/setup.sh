@@ -10,7 +10,7 @@ if not (3, 11) <= sys.version_info[:2] <= (3, 14):
     sys.exit(f"towereval needs Python 3.11 to 3.14, this is {sys.version.split()[0]}: set PYTHON=...")
 PY
 "${PYTHON:-python3}" -m venv .venv
-.venv/bin/python -m pip install --quiet --constraint requirements/dev.lock --editable '.[cpu,dev]'
+.venv/bin/python -m pip install --quiet --constraint requirements/dev.lock --editable '.[cpu,train,dev]'
 # vLLM's dependencies bring CUDA builds of these three; beside a CPU torch they fail on import or are dead weight.
 if ! .venv/bin/python -c 'import torchaudio' 2>/dev/null; then
     .venv/bin/python -m pip uninstall --quiet --yes torchaudio torchcodec triton

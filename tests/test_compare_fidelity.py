@@ -38,6 +38,22 @@ def test_named_it_is_a_gate() -> None:
     assert report.verdict is Verdict.REGRESSION
 
 
+def test_answers_that_are_undecided_in_one_run_are_left_out_without_a_word() -> None:
+    undecided = answered(0)
+    part = undecided.tasks["multi30k"].languages["de"]
+    values = (*part.statistics["language_fidelity"][:-1], ())
+    part = replace(part, statistics={**part.statistics, "language_fidelity": values})
+    task = replace(undecided.tasks["multi30k"], languages={"de": part})
+    undecided = replace(undecided, tasks={"multi30k": task})
+    for base, candidate in ((answered(0), undecided), (undecided, answered(0))):
+        report = compare(base, candidate)
+        assert (report.verdict, report.notices) == (Verdict.PASS, ())
+        counts = {one.n for one in report.comparisons if one.metric == "language_fidelity"}
+        assert counts == {399}
+    named = compare(answered(0), undecided, Settings(metrics=("language_fidelity",)))
+    assert named.verdict is Verdict.INCONCLUSIVE
+
+
 def test_alone_it_is_nothing_to_judge_by() -> None:
     report = compare(answered(0, chrf=False), answered(80, chrf=False))
     assert report.verdict is Verdict.INCONCLUSIVE
