@@ -36,7 +36,7 @@ def encoder(built: tuple[Any, Any]) -> Encoder:
 @pytest.fixture
 def recipe() -> Recipe:
     """The tiny recipe in float32, with few and small steps."""
-    stages = ("text_stand_in", "stage1", "stage2")
+    stages = ("text_stand_in", "stage1", "stage2", "stage3")
     steps = {f"stages.{stage}.steps": 4 for stage in stages}
     sizes = {f"stages.{stage}.batch": 4 for stage in stages}
     tower = {"model.tiny.tower_steps": 2, "model.tiny.tower_batch": 8}

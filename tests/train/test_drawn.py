@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from towereval import plugins
-from towereval.data.folder import FolderSource
-from towereval.train import drawn, evaluation, phrases
+from towereval.train import drawn, phrases
 from towereval.train.mixture import Mixture
-from towereval.types import Text
 
 
 def asked(kind: str, count: int, *, held_out: bool) -> set[tuple[str, str]]:
@@ -38,7 +34,7 @@ def test_captions_agree_in_five_languages() -> None:
     ]
 
 
-@pytest.mark.parametrize("kind", ["caption", "translation", "ambiguous"])
+@pytest.mark.parametrize("kind", ["caption", "translation", "ambiguous", "choice"])
 def test_nothing_that_is_evaluated_is_trained(kind: str) -> None:
     trained, evaluated = asked(kind, 3000, held_out=False), asked(kind, 500, held_out=True)
     if kind == "caption":  # all ask to describe: the caption itself is what counts
@@ -63,23 +59,3 @@ def test_a_mixture_has_its_shares() -> None:
     assert len(set(places)) == 5000
     assert sorted(index for source, index in places if source == 2) == list(range(625))
     assert places != [Mixture((2, 1.5, 0.5), seed=2).place(k) for k in range(5000)]
-
-
-def test_tasks_read_the_evaluation_and_ask_as_training_did(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(evaluation, "COUNT", 8)
-    evaluation.write(tmp_path, seed=0)
-    counts = {}
-    for name in ("ocrbench", "multi30k", "commute"):
-        task = plugins.load_task(name)
-        languages = [language for language in task.languages if language not in ("zh", "ar")]
-        samples = list(task.samples(FolderSource(tmp_path / name), languages))
-        counts[name] = len(samples)
-        for sample in samples:
-            (text,) = [p.text for p in sample.prompt[0].parts if isinstance(p, Text)]
-            if name == "ocrbench":
-                assert text in phrases.READ.values()
-            else:
-                assert text == drawn.translate(sample.language, text.partition("\n")[2])
-    assert counts == {"ocrbench": 8, "multi30k": 24, "commute": 96}

@@ -18,7 +18,7 @@ TINY = recipes.find("tiny")
 
 def test_the_tiny_recipe_is_read_with_types() -> None:
     recipe = recipes.load(TINY)
-    assert list(recipe.stages) == ["text_stand_in", "stage1", "stage2"]
+    assert list(recipe.stages) == ["text_stand_in", "stage1", "stage2", "stage3"]
     stage = recipe.stages["stage2"]
     assert stage.trainable == ("projector", "vision", "text")
     assert (stage.learning_rate, stage.vision_learning_rate) == (1.5e-3, 7.5e-5)

@@ -19,7 +19,8 @@ WEIGHTS = Path("model", "model.safetensors")
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(evaluation, "COUNT", 2)
+    for name in ("COUNT", "CHOICES", "CLIPS"):
+        monkeypatch.setattr(evaluation, name, 2)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -29,9 +30,9 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_stage_by_stage_is_all_at_once(recipe: Recipe, tmp_path: Path) -> None:
     reports: list[Report] = []
     recipe_run.train(recipe, tmp_path / "whole", say=reports.append)
-    stages = ["tower_stand_in", "text_stand_in", "stage1", "stage2"]
+    stages = ["tower_stand_in", "text_stand_in", "stage1", "stage2", "stage3"]
     assert [report.stage for report in reports] == stages
-    for stage in ("stage1", "stage2"):
+    for stage in ("stage1", "stage2", "stage3"):
         recipe_run.train(recipe, tmp_path / "parts", stage, say=reports.append)
     whole, parts = (tmp_path / folder / WEIGHTS for folder in ("whole", "parts"))
     assert whole.read_bytes() == parts.read_bytes()
@@ -49,8 +50,8 @@ def test_stage_by_stage_is_all_at_once(recipe: Recipe, tmp_path: Path) -> None:
 def test_the_second_stage_wants_the_first(recipe: Recipe, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="stage2 begins where stage1 ends"):
         recipe_run.train(recipe, tmp_path, "stage2", say=print)
-    with pytest.raises(UsageError, match="tiny has no stage3"):
-        recipe_run.train(recipe, tmp_path, "stage3", say=print)
+    with pytest.raises(UsageError, match="tiny has no stage4"):
+        recipe_run.train(recipe, tmp_path, "stage4", say=print)
 
 
 def test_what_is_wrong_is_one_line(tmp_path: Path) -> None:

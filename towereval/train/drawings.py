@@ -1,4 +1,4 @@
-"""Pictures that the project draws: shapes, printed words, icons. No fonts, no files.
+"""Pictures that the project draws: shapes, printed words, icons, clips. No fonts, no files.
 
 H, W, 3: height, width and colour channels, uint8.
 """
@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIDE = 48
+FRAMES = 4  # of a clip
+STEPS = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
 RGB: Mapping[str, tuple[int, int, int]] = {
     "red": (220, 30, 30),
     "blue": (40, 60, 230),
@@ -107,6 +109,31 @@ def word(random: Random, text: str) -> NDArray[Any]:
         at = left + 23 * index
         picture[top : top + 21, at : at + 15][_glyph(letter)] = colour
     return picture.astype(np.uint8)
+
+
+def moving(random: Random, colour: str, shape: str, move: str) -> tuple[NDArray[Any], ...]:
+    """FRAMES pictures of a thing on its way through the middle."""
+    right, down = STEPS[move]
+    x, y = 24 + random.uniform(-3, 3), 24 + random.uniform(-3, 3)
+    pace = random.uniform(7.5, 9)
+    frames = []
+    for number in range(FRAMES):
+        picture, gone = _ground(random, SIDE), pace * (number - (FRAMES - 1) / 2)
+        _put(picture, shape, colour, x + right * gone, y + down * gone, 9, random)
+        frames.append(picture.astype(np.uint8))
+    return tuple(frames)
+
+
+def changing(random: Random, shape: str, first: str, last: str) -> tuple[NDArray[Any], ...]:
+    """FRAMES pictures of a thing that trembles and at some time has another colour."""
+    change = random.randint(1, FRAMES - 1)
+    frames = []
+    for number in range(FRAMES):
+        picture, colour = _ground(random, SIDE), first if number < change else last
+        at = 24 + random.randint(-4, 4), 24 + random.randint(-4, 4)
+        _put(picture, shape, colour, *at, 10, random)
+        frames.append(picture.astype(np.uint8))
+    return tuple(frames)
 
 
 def _ground(random: Random, width: int) -> NDArray[Any]:

@@ -1,18 +1,21 @@
 """Examples of the project's own drawings: an example is a pure function of (kind, seed, index).
 
 Training and evaluation are disjoint by construction. What is held out is decided by content: the
-hash of a printed word or of an English caption, and for ambiguous words the sentence around them.
+hash of a printed word, of the pair of shapes in a scene (or the one thing), of a clip's shape with
+what it does, and for ambiguous words the sentence around them.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 from towereval.errors import UnknownName
 from towereval.languages import LANGUAGES
-from towereval.train import drawings, phrases
+from towereval.train import drawings, phrases, questions
 from towereval.train.data import Record, Turn
 
 HELD_OUT_PERCENT = 15
@@ -92,6 +95,59 @@ def _words(random: Random, held_out: bool) -> Record:
     return Record("words", language, turns, (drawings.word(random, text),))
 
 
+def _choice(random: Random, held_out: bool) -> Record:
+    language, arrangement = random.choice(phrases.LANGUAGES), random.choice(("beside", "above"))
+    asked = random.randrange(2)
+    picture, listed, answer = choice(random, language, arrangement, asked, held_out)
+    question = questions.choice(questions.WHERE[arrangement][asked][language], listed)
+    return Record("choice", language, _turns(question, answer), (picture,))
+
+
+def choice(
+    random: Random, language: str, arrangement: str, asked: int, held_out: bool
+) -> tuple[Any, list[str], str]:
+    """A picture of two things, four options in any order, and that which is the asked thing."""
+    things = _two(random, held_out)
+    listed = list(questions.options(language, things))
+    answer = listed[asked]
+    random.shuffle(listed)
+    return drawings.scene(random, arrangement, things), listed, answer
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """`content` is what happens, in words; `right` is the place of the right one of its options."""
+
+    content: str
+    frames: tuple[Any, ...]
+    right: int
+
+
+def _clips(random: Random, held_out: bool) -> Record:
+    language = random.choice(questions.CLIP_LANGUAGES)
+    asked = random.choice(sorted(questions.CLIPS))
+    shown = clip(random, asked, held_out)
+    answer = questions.clip_options(language, asked)[shown.right]
+    return Record("clips", language, _turns(questions.clip(language, asked), answer), shown.frames)
+
+
+def clip(random: Random, asked: str, held_out: bool) -> Clip:
+    """The answer first, then the rest until it is on that side: all are right as often."""
+    right = random.randrange(4)
+    while True:
+        shape = random.choice(sorted(phrases.NOUNS))
+        if asked == "move":
+            colour, move = random.choice(sorted(phrases.COLOURS)), questions.MOVES[right]
+            if is_held_out(content := f"{colour} {shape} {move}") == held_out:
+                return Clip(content, drawings.moving(random, colour, shape, move), right)
+            continue
+        colour = questions.CHANGES[right]
+        other = random.choice([each for each in questions.CHANGES if each != colour])
+        first, last = (colour, other) if asked == "first" else (other, colour)
+        if is_held_out(content := f"{shape} from {first} to {last}") == held_out:
+            return Clip(content, drawings.changing(random, shape, first, last), right)
+
+
 def _text(random: Random, held_out: bool) -> Record:
     """Translations without their pictures."""
     make = random.choice((_translation, _translation, _ambiguous))
@@ -99,14 +155,26 @@ def _text(random: Random, held_out: bool) -> Record:
 
 
 def scene(random: Random, held_out: bool) -> tuple[str, tuple[tuple[str, str], ...]]:
-    """Arrangement and things; whether they are held out, their English caption decides."""
+    """Arrangement and things."""
+    arrangement = random.choice(("beside", "above", "beside", "above", "alone"))
+    if arrangement != "alone":
+        return arrangement, _two(random, held_out)
     while True:
-        arrangement = random.choice(("beside", "above", "beside", "above", "alone"))
-        count = len(drawings.PLACES[arrangement])
-        colours = random.sample(sorted(phrases.COLOURS), count)
-        things = tuple(zip(colours, random.sample(sorted(phrases.NOUNS), count), strict=True))
-        if is_held_out(phrases.caption("en", arrangement, things)) == held_out:
-            return arrangement, things
+        colour, shape = random.choice(sorted(phrases.COLOURS)), random.choice(sorted(phrases.NOUNS))
+        if is_held_out(f"one {colour} {shape}") == held_out:
+            return arrangement, ((colour, shape),)
+
+
+def _two(random: Random, held_out: bool) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Two colours and two shapes: what is held out are pairs of shapes, in whatever colours.
+
+    Whole captions would do, but two that differ in a colour have 13 words in a row in common.
+    """
+    colours = random.sample(sorted(phrases.COLOURS), 2)
+    while True:
+        shapes = random.sample(sorted(phrases.NOUNS), 2)
+        if is_held_out(" and ".join(sorted(shapes))) == held_out:
+            return (colours[0], shapes[0]), (colours[1], shapes[1])
 
 
 def _letters(random: Random, length: int) -> str:
@@ -122,5 +190,7 @@ KINDS: Mapping[str, Callable[[Random, bool], Record]] = {
     "translation": _translation,
     "ambiguous": _ambiguous,
     "words": _words,
+    "choice": _choice,
+    "clips": _clips,
     "text": _text,
 }

@@ -7,22 +7,34 @@ OCRBench's rows bring theirs.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from towereval.train import drawings, drawn, phrases
+from numpy.typing import NDArray
+
+from towereval.languages import LANGUAGES
+from towereval.train import drawings, drawn, phrases, questions
 
 COUNT = 200
+# Of each language: so many that what its questions share is told from what they ask.
+CHOICES, CLIPS = 60, 50
 
 
 def write(folder: Path, seed: int) -> None:
-    """`ocrbench`, `multi30k` and `commute` below the folder."""
+    """`ocrbench`, `multi30k`, `commute`, `alm_bench` and `vimul_bench` below the folder."""
     _write(folder / "ocrbench", "test", (_word_row(seed, index) for index in range(COUNT)))
     _write(folder / "multi30k", "test", (_caption_row(seed, index) for index in range(COUNT)))
     for language in ("de", "fr", "cs", "ru"):
         _write(folder / "commute", language, _ambiguous_rows(seed, language))
+    for language in phrases.LANGUAGES:
+        split = LANGUAGES[language].english
+        rows = (_choice_row(seed, language, index) for index in range(CHOICES))
+        _write(folder / "alm_bench", split, rows, "file_name")
+    for language in questions.CLIP_LANGUAGES:
+        _write_clips(folder / "vimul_bench", language, seed)
 
 
 def _word_row(seed: int, index: int) -> dict[str, Any]:
@@ -63,7 +75,63 @@ def _ambiguous_rows(seed: int, language: str) -> Iterable[dict[str, Any]]:
                 }
 
 
-def _write(folder: Path, split: str, rows: Iterable[Mapping[str, Any]]) -> None:
+def _choice_row(seed: int, language: str, index: int) -> dict[str, Any]:
+    """Each of the four questions in turn."""
+    random = Random(f"alm_bench {seed} {language} {index}")
+    arrangement, asked = ("beside", "above")[index // 2 % 2], index % 2
+    picture, listed, answer = drawn.choice(random, language, arrangement, asked, held_out=True)
+    return {
+        "ID": f"{language}-{index}",
+        "Language": LANGUAGES[language].english,
+        "Category": "Drawings",
+        "Question_Type": "Multiple Choice Questions",
+        "Translated_Question": questions.WHERE[arrangement][asked][language],
+        "Translated_Answer": f"{answer} ({questions.OPTIONS[language]}: {', '.join(listed)})",
+        "Image_Url": "",
+        "file_name": picture,
+    }
+
+
+def _write_clips(folder: Path, language: str, seed: int) -> None:
+    """Questions with options; the file of open ones, which want a judge, is empty."""
+    name = LANGUAGES[language].english.lower()
+    (folder / "videos").mkdir(parents=True, exist_ok=True)
+    lines = []
+    for index in range(CLIPS):
+        asked = sorted(questions.CLIPS)[index % len(questions.CLIPS)]
+        random = Random(f"vimul_bench {seed} {language} {index}")
+        clip = drawn.clip(random, asked, held_out=True)
+        film = f"videos/{name}-{index:04d}.mkv"
+        _write_film(folder / film, clip.frames)
+        row = {
+            "mint_video_id": film,
+            "question": questions.CLIPS[asked][language],
+            "option": questions.clip_options(language, asked),
+            "answer": "ABCD"[clip.right],
+        }
+        lines.append(json.dumps(row, ensure_ascii=False) + "\n")
+    for kind, text in (("mcq", "".join(lines)), ("oe", "")):
+        file = folder / f"vimul{kind}_{name}" / "test.jsonl"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+
+
+def _write_film(file: Path, frames: Sequence[NDArray[Any]]) -> None:
+    """Without loss: the frames are what training shows."""
+    import av
+
+    height, width = frames[0].shape[:2]
+    with av.open(str(file), "w") as container:
+        stream = container.add_stream("ffv1", rate=Fraction(2), options={"threads": "1"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "bgr0"
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+
+
+def _write(
+    folder: Path, split: str, rows: Iterable[Mapping[str, Any]], column: str = "image"
+) -> None:
     from PIL import Image
 
     pictures = folder / "pictures"
@@ -71,6 +139,6 @@ def _write(folder: Path, split: str, rows: Iterable[Mapping[str, Any]]) -> None:
     lines = []
     for index, row in enumerate(rows):
         name = f"pictures/{split}-{index:04d}.png"
-        Image.fromarray(row["image"]).save(folder / name)
-        lines.append(json.dumps({**row, "image": name}, ensure_ascii=False) + "\n")
+        Image.fromarray(row[column]).save(folder / name)
+        lines.append(json.dumps({**row, column: name}, ensure_ascii=False) + "\n")
     (folder / f"{split}.jsonl").write_text("".join(lines), encoding="utf-8")

@@ -171,7 +171,7 @@ def _config() -> Any:
         head_dim=32,  # the smallest that vLLM's CPU attention has
         query_pre_attn_scalar=32,
         sliding_window=512,
-        max_position_embeddings=1024,
+        max_position_embeddings=2048,
         attn_logit_softcapping=50.0,
         final_logit_softcapping=30.0,
         initializer_range=0.06,
@@ -202,7 +202,7 @@ def _tokenizer(tokens: Sequence[str] = SPECIAL_TOKENS) -> Any:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    kinds = ("caption", "translation", "ambiguous")
+    kinds = ("caption", "translation", "ambiguous", "choice", "clips")
     records = (drawn.record(kind, 0, index) for kind in kinds for index in range(1000))
     texts = [turn.text for record in records for turn in record.turns]
     texts += [*phrases.READ.values()] * 20 + ["user\n", "model\n"] * 20
@@ -222,7 +222,7 @@ def _tokenizer(tokens: Sequence[str] = SPECIAL_TOKENS) -> Any:
         bos_token="<bos>",
         unk_token="<unk>",
         padding_side="left",
-        model_max_length=1024,
+        model_max_length=2048,
         extra_special_tokens={"image_token": "<image>"} if "<image>" in tokens else {},
         chat_template=CHAT_TEMPLATE,
     )
