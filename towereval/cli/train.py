@@ -56,7 +56,8 @@ def train(
     with started(device) as processes:
         folder = recipe_run.train(read, target, name, resume=resume, say=say, processes=processes)
     if processes.first:
-        print(f"trained: towereval run --model {folder} --tasks ...")
+        family = "tiny:" if read.model.tiny is not None else ""  # which shows four frames of a clip
+        print(f"trained: towereval run --model {family}{folder} --tasks ...")
 
 
 def _tell_plan(recipe: Recipe) -> None:
