@@ -4,7 +4,7 @@ TASKS := alm_bench,ocrbench,cc_ocr,textvqa,commute,multi30k,vimul_bench
 # The tiny model's work is overhead: more threads than one only wait for each other.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo test soak fuzz audit browser check format setup samples clean
+.PHONY: help demo test soak fuzz audit browser check docs format setup samples clean
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -42,6 +42,14 @@ check: setup  ## lint, formatting, types, import rules
 	.venv/bin/mypy
 	.venv/bin/python -m pytest -q tests/test_architecture.py
 
+docs: .docs/.ready  ## build the pages into site/; a link that leads nowhere fails
+	NO_MKDOCS_2_WARNING=1 .docs/bin/mkdocs build
+
+.docs/.ready: requirements/docs.txt
+	$(PYTHON) -m venv .docs
+	.docs/bin/python -m pip install --quiet --requirement requirements/docs.txt
+	touch $@
+
 format: setup  ## rewrite to the house's format
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
@@ -55,4 +63,4 @@ samples: setup  ## draw the bundled sample split again (needs the Noto fonts)
 	.venv/bin/python scripts/make_samples.py
 
 clean:  ## remove what was made
-	rm -rf .venv .audit .fuzz leaderboard .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .audit .docs .fuzz leaderboard site .mypy_cache .pytest_cache .ruff_cache
