@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_cli import error_line, replay, towereval
+from tests.test_cli import MAIN, error_line, replay, towereval
 from tests.test_replay import record
 from towereval import __version__
 from towereval.cli.progress import Pace, Progress, rewrite
@@ -80,6 +80,17 @@ def test_underscores_are_taken_everywhere(finished: Path) -> None:
 def test_the_version_is_said(tmp_path: Path) -> None:
     done = towereval("--version", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, f"towereval {__version__}\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "found"), [("towereval lea", "leaderboard"), ("towereval run --json", "--json-logs")]
+)
+def test_a_shell_completes_commands_and_options(tmp_path: Path, words: str, found: str) -> None:
+    script = f"import sys; sys.argv[0] = 'towereval'; {MAIN}"
+    asked = {"_TOWEREVAL_COMPLETE": "complete_bash", "COMP_WORDS": words}
+    last = str(len(words.split()) - 1)
+    done = towereval(cwd=tmp_path, script=script, **asked, COMP_CWORD=last)
+    assert (done.returncode, done.stdout.split()) == (0, [found])
 
 
 # --- view ---

@@ -47,7 +47,6 @@ app = typer.Typer(
     help="Score vision-language models on multilingual benchmarks, per language.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
     context_settings={"token_normalize_func": dashed},
 )
 app.command("run", cls=RunCommand)(run.run)
