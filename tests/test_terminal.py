@@ -215,8 +215,9 @@ def test_errors_and_failures_are_json_where_that_is_asked(finished: Path, tmp_pa
     assert told["message"].startswith("run wants --model and --tasks")
     words = replay(finished / "recorded", "--tasks", "ocrbench", "--output", tmp_path)
     failed = towereval(*words, "--json-logs", cwd=finished)
-    *_, last = [json.loads(line) for line in failed.stderr.splitlines()]
-    assert failed.returncode == 4
+    *_, last, end = [json.loads(line) for line in failed.stderr.splitlines()]
+    assert failed.returncode == end["status"] == 4
+    assert (Path(end["folder"]) / "results.json").is_file()
     reason = "this request is not in the recorded run"
     assert (last["event"], last["reason"], last["count"]) == ("failed", reason, 30)
 

@@ -113,7 +113,7 @@ def start(given: dict[str, Any]) -> int:
         show_results,
         write_report,
     )
-    from towereval.cli.progress import listener
+    from towereval.cli.progress import event, listener
     from towereval.forecast import forecast
     from towereval.judging import find_judge
     from towereval.plan import chosen_tasks
@@ -146,7 +146,10 @@ def start(given: dict[str, Any]) -> int:
         if outcome.results
         else outcome.folder
     )
-    return exit_status(outcome, most_failed)
+    status = exit_status(outcome, most_failed)
+    if given["json_logs"]:
+        event("finished", folder=str(outcome.folder), asked=outcome.asked, status=status)
+    return status
 
 
 def _plan(given: dict[str, Any]) -> Plan:
