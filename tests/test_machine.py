@@ -17,11 +17,11 @@ from towereval import machine
 from towereval.machine import RANGES, Finding, disk, driver, fonts, hub, package, token
 
 
-@pytest.fixture
-def address() -> Iterator[str]:
+@pytest.fixture(params=[200, 405])
+def address(request: pytest.FixtureRequest) -> Iterator[str]:
     class Answers(BaseHTTPRequestHandler):
         def do_HEAD(self) -> None:
-            self.send_response(200)
+            self.send_response(request.param)
             self.end_headers()
 
         def log_message(self, *args: object) -> None:

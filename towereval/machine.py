@@ -103,18 +103,25 @@ def hub() -> Finding:
     offline = [n for n in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE") if os.environ.get(n)]
     if offline:
         return Finding("hub", f"not asked: {offline[0]} is set", f"unset {offline[0]} to download")
+    from urllib.error import HTTPError
     from urllib.request import Request, urlopen
 
     address = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
     if not address.startswith(("http://", "https://")):
         return Finding("hub", f"HF_ENDPOINT={address}", "it is an address, as https://...")
+    reason = ""
     try:
-        with urlopen(Request(address, method="HEAD"), timeout=5):  # noqa: S310 - looked at above
-            return Finding("hub", f"{address} answers")
+        urlopen(Request(address, method="HEAD"), timeout=5).close()  # noqa: S310 - looked at above
+    except HTTPError as error:
+        error.close()
+        if error.code >= 500:  # a refusal is an answer, too: some mirrors take no HEAD
+            reason = str(error)
     except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split())[:80]
+        reason = " ".join(str(error).split())[:80] or type(error).__name__
+    if reason:
         cure = "set HTTPS_PROXY, or work offline as docs/offline.md says"
         return Finding("hub", f"{address} does not answer ({reason})", cure)
+    return Finding("hub", f"{address} answers")
 
 
 def token() -> Finding:
