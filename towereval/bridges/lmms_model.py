@@ -90,7 +90,7 @@ class TowerevalModel(lmms):  # type: ignore[misc]
         self._engine.close()
 
     def loglikelihood(self, requests: list[Instance]) -> list[tuple[float, bool]]:
-        raise NotImplementedError("lmms-eval 0.7 scores log-likelihoods wrongly: not served")
+        raise UsageError("lmms-eval 0.7 scores log-likelihoods wrongly: not served")
 
     def generate_until_multi_round(self, requests: list[Instance]) -> list[str]:
-        raise NotImplementedError("towereval asks one question a sample")
+        raise UsageError("towereval asks one question a sample")
