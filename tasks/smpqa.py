@@ -20,7 +20,8 @@ from typing import ClassVar, Literal
 from towereval.data.columns import text, texts
 from towereval.errors import DataError
 from towereval.languages import LANGUAGES
-from towereval.metrics.smpqa import CharacterAccuracy, SmpqaAccuracy, YesRate
+from towereval.metrics.centurio import LabelAccuracy
+from towereval.metrics.smpqa import CharacterAccuracy, YesRate
 from towereval.types import Dataset, Decoding, Message, Metric, Request, Sample, Source, Text
 
 DATASET = Dataset("WueNLP/SMPQA", split="test", media=("image",))
@@ -48,8 +49,8 @@ class Smpqa:
 
     name: ClassVar[str] = "smpqa"
     metrics: ClassVar[tuple[Metric, ...]] = (
-        SmpqaAccuracy(),
-        SmpqaAccuracy(relaxed=True),
+        LabelAccuracy(),
+        LabelAccuracy(relaxed=True),
         CharacterAccuracy(),
         YesRate(),
     )

@@ -18,11 +18,11 @@ from towereval.metrics.alm_bench import (
     official_prompt,
     split_options,
 )
+from towereval.metrics.centurio import accuracy, relaxed_accuracy
 from towereval.metrics.contrastive import contrastive_accuracy
 from towereval.metrics.exact import choice_letter, exact_match, option_letter
 from towereval.metrics.judge import judged_accuracy
 from towereval.metrics.ocr import ocrbench_hit
-from towereval.metrics.smpqa import accuracy, relaxed_accuracy
 from towereval.metrics.vqa import process_answer, vqa_accuracy
 
 Row = Mapping[str, Any]

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from towereval.errors import Unscorable
+from towereval.metrics.centurio import LabelAccuracy
 from towereval.metrics.exact import ChoiceLetter, ExactMatch, OptionLetter, choice_letter
-from towereval.metrics.smpqa import SmpqaAccuracy
 from towereval.types import Metric, Response, Sample
 
 
@@ -62,19 +62,19 @@ def test_a_letter_is_not_wanted_where_there_are_no_options() -> None:
     assert OptionLetter().sample(question, (Response(key="", text="B"),)) == ()
 
 
-def test_smpqa() -> None:
-    assert score(SmpqaAccuracy(), "Yes.", "yes") == 0.0
-    assert score(SmpqaAccuracy(relaxed=True), "Yes.", "yes") == 1.0
-    assert SmpqaAccuracy(relaxed=True).name == "relaxed_accuracy"
+def test_centurios_labels() -> None:
+    assert score(LabelAccuracy(), "Yes.", "yes") == 0.0
+    assert score(LabelAccuracy(relaxed=True), "Yes.", "yes") == 1.0
+    assert LabelAccuracy(relaxed=True).name == "relaxed_accuracy"
 
 
-@pytest.mark.parametrize("metric", [ChoiceLetter(), OptionLetter(), SmpqaAccuracy()])
+@pytest.mark.parametrize("metric", [ChoiceLetter(), OptionLetter(), LabelAccuracy()])
 def test_nothing_to_compare_with_is_unscorable(metric: Metric) -> None:
     with pytest.raises(Unscorable):
         score(metric, "A")
 
 
-@pytest.mark.parametrize("metric", [ExactMatch(), ChoiceLetter(), OptionLetter(), SmpqaAccuracy()])
+@pytest.mark.parametrize("metric", [ExactMatch(), ChoiceLetter(), OptionLetter(), LabelAccuracy()])
 def test_the_corpus_is_the_mean(metric: Metric) -> None:
     assert metric.corpus((3.0,), 4) == 0.75
     assert metric.mean and metric.scale == 1.0

@@ -10,13 +10,13 @@ from importlib.util import find_spec
 import pytest
 
 from towereval.errors import Unscorable
+from towereval.metrics.centurio import LabelAccuracy
 from towereval.metrics.contrastive import ContrastiveAccuracy
 from towereval.metrics.documents import OneMinusNed, Teds
 from towereval.metrics.exact import ChoiceLetter, ExactMatch, OptionLetter
 from towereval.metrics.judge import judged_accuracy
 from towereval.metrics.kie import KieAccuracy, KieF1
 from towereval.metrics.ocr import OcrBenchAccuracy, ReadingF1
-from towereval.metrics.smpqa import SmpqaAccuracy
 from towereval.metrics.translation import Bleu, Chrf, ChrfPlusPlus
 from towereval.metrics.vqa import VqaAccuracy
 from towereval.types import Metric, Response, Sample
@@ -27,8 +27,8 @@ METRICS: list[tuple[Metric, dict[str, str], tuple[str, ...]]] = [
     (ExactMatch(), {}, ("B",)),
     (ChoiceLetter(), {}, ("B",)),
     (OptionLetter(), {}, ("B",)),
-    (SmpqaAccuracy(), {}, ("B",)),
-    (SmpqaAccuracy(relaxed=True), {}, ("B",)),
+    (LabelAccuracy(), {}, ("B",)),
+    (LabelAccuracy(relaxed=True), {}, ("B",)),
     (OcrBenchAccuracy(), {"dataset": "svt"}, ("Bakery",)),
     (OcrBenchAccuracy("towervision"), {"dataset": "HME100k"}, ("x ^ 2",)),
     (ReadingF1(), {"level": "word"}, ("eine Bäckerei",)),

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from towereval.errors import Unscorable
-from towereval.metrics.smpqa import accuracy, relaxed_accuracy
 from towereval.types import Response, Sample
 
 
@@ -42,3 +41,18 @@ class LabelAccuracy:
 
     def corpus(self, total: Sequence[float], count: int) -> float:
         return total[0] / count
+
+
+def accuracy(prediction: str, label: str) -> float:
+    """No punctuation is removed: "yes." is wrong."""
+    return float(_folded(prediction) == _folded(label))
+
+
+def relaxed_accuracy(prediction: str, label: str) -> float:
+    """An empty label is always right."""
+    prediction, label = _folded(prediction), _folded(label)
+    return float(prediction.startswith(label) or prediction.endswith(label))
+
+
+def _folded(text: str) -> str:
+    return text.strip().lower()
