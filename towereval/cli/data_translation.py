@@ -12,6 +12,7 @@ from towereval.cli import options
 from towereval.errors import UsageError
 
 if TYPE_CHECKING:
+    from towereval.corpus.benchmark import Built, Job
     from towereval.corpus.translate import Translator
 
 Languages = Annotated[str, typer.Option("--to", help="Languages to translate into, as a,b.")]
@@ -116,8 +117,7 @@ def translate_benchmark(
     max_failed: MaxFailed = "0",
 ) -> None:
     """Translate an English benchmark into a folder for --data, one file a language."""
-    from towereval.cli.console import quiet_libraries, show_failures
-    from towereval.cli.data_tables import Format, show_lines
+    from towereval.cli.console import quiet_libraries
     from towereval.cli.progress import Progress
     from towereval.corpus.benchmark import Job, build
     from towereval.corpus.benchmark_sets import find_set
@@ -146,6 +146,21 @@ def translate_benchmark(
     quiet_libraries()
     with closing(Progress()) as progress:
         built = build(job, output, progress)
+    _show(job, built)
+    lost = built.missing.total() + built.unpaired.total()
+    if built.failed:
+        print(f"{built.failed} requests failed: the same command asks them again")
+    if unpaired := built.unpaired.total():
+        print(f"{unpaired} translations have no second one beside them")
+    print(f"{built.rows} rows, {output}")
+    raise typer.Exit(_status(built.translated.total(), lost, share))
+
+
+def _show(job: Job, built: Built) -> None:
+    """What became of each language, and the reasons of what is left out."""
+    from towereval.cli.console import show_failures
+    from towereval.cli.data_tables import Format, show_lines
+
     lines = []
     for code in job.languages:
         agreement = built.agreements.get(code)
@@ -157,13 +172,6 @@ def translate_benchmark(
     head = ("language", "translated", "left out", "flagged", "BLEU", "signature")
     show_lines(head, lines, Format.TABLE, numbers=(1, 2, 3, 4))
     show_failures(built.reasons.most_common())
-    lost = built.missing.total() + built.unpaired.total()
-    if built.failed:
-        print(f"{built.failed} requests failed: the same command asks them again")
-    if unpaired := built.unpaired.total():
-        print(f"{unpaired} translations have no second one beside them")
-    print(f"{built.rows} rows, {output}")
-    raise typer.Exit(_status(built.translated.total(), lost, share))
 
 
 def _translator(
