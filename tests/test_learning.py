@@ -29,7 +29,9 @@ def test_without_comet_its_rows_say_so_and_the_others_are_scored(
     tmp_path: Path,
 ) -> None:
     recorded = record(tmp_path / "recorded", ["multi30k"])
-    outcome = run(replayed(recorded, tmp_path / "results", ["multi30k"]))
+    checkpoints = {"xcomet_xl": "Unbabel/XCOMET-XL"}
+    plan = replayed(recorded, tmp_path / "results", ["multi30k"], checkpoints=checkpoints)
+    outcome = run(plan)
     learned = rows(outcome, "xcomet_xl")
     assert [(row.language, row.value, row.n, row.n_unscored, row.n_failed) for row in learned] == [
         ("cs", None, 0, 8, 0),
@@ -38,6 +40,16 @@ def test_without_comet_its_rows_say_so_and_the_others_are_scored(
     ]
     assert {row.note for row in learned} == {"unscored: not installed; run: towereval setup comet"}
     assert all(row.value is not None for row in rows(outcome, "bleu"))
+    assert not outcome.failures
+
+
+@pytest.mark.usefixtures("comet")
+def test_the_sample_split_needs_a_checkpoint_by_name_whatever_is_installed(tmp_path: Path) -> None:
+    recorded = record(tmp_path / "recorded", ["multi30k"])
+    outcome = run(replayed(recorded, tmp_path / "results", ["multi30k"]))
+    assert {row.note for row in rows(outcome, "xcomet_xl")} == {
+        "unscored: on the sample split only by --checkpoint xcomet_xl=MODEL"
+    }
     assert not outcome.failures
 
 

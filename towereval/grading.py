@@ -7,12 +7,15 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from towereval.judging import Judge, JudgePlan, ask_judge
-from towereval.learning import learn
+from towereval.learning import Learned, learn
 from towereval.progress import Listener
 from towereval.results import read_run
 from towereval.scoring import Scorer, answers_or_blanks
 from towereval.store import Store
 from towereval.types import CorpusMetric, JudgedMetric, LearnedMetric, Metric, Task
+
+# A trial on the bundled samples fetches no checkpoint of gigabytes, whatever is installed.
+UNNAMED = "on the sample split only by --checkpoint {}=MODEL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,7 @@ class Grader:
     judge: Judge
     checkpoints: Mapping[str, str]
     listener: Listener
+    sample_split: bool
     kept: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     def signature(self, task: Task, metric: Metric) -> str:
@@ -59,6 +63,8 @@ class Grader:
         if isinstance(metric, JudgedMetric):
             return self.judge.scorer(self.store, metric)
         if isinstance(metric, LearnedMetric):
+            if self.sample_split and metric.name not in self.checkpoints:
+                return Learned("", missing=UNNAMED.format(metric.name)).scorer(self.store, metric)
             placed = self._placed(metric)
             self.listener.stage(f"scoring by {metric.name}", None)
             learned = learn(self.store, self.tasks, self.clean, placed, self.listener.advance)
@@ -96,7 +102,8 @@ def appoint(
     judge = Judge(**manifest["judge"]) if "judge" in manifest else Judge("none", "")
     checkpoints = manifest.get("checkpoints", {})
     kept = _kept(store, scoring.metrics) if scoring.metrics else {}
-    return Grader(store, tasks, clean, judge, checkpoints, listener, kept)
+    sample_split = manifest["split"] == "sample"
+    return Grader(store, tasks, clean, judge, checkpoints, listener, sample_split, kept)
 
 
 def _kept(store: Store, again: Sequence[str]) -> dict[tuple[str, str], str]:
