@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 import subprocess
 import sys
@@ -28,13 +29,11 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_ctrl_c_keeps_what_a_server_answered(tmp_path: Path) -> None:
     """Four of them wait for their answers, which no longer come; the rest were never asked."""
     hanging = threading.Semaphore(0)
-    answered = 0
+    numbers = itertools.count(1)
 
     def script(asked: Asked) -> str | Reply:
-        nonlocal answered
-        if answered < 10:
-            answered += 1
-            return f"answer {answered}"
+        if (number := next(numbers)) <= 10:  # asked by four threads: one step, not two
+            return f"answer {number}"
         hanging.release()
         return Reply(seconds=60.0)
 
