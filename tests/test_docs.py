@@ -79,10 +79,11 @@ def test_the_first_ten_minutes_give_a_table_and_a_page(tmp_path: Path) -> None:
 def test_a_task_is_added_in_one_file(tmp_path: Path) -> None:
     pytest.importorskip("transformers")
     files = written("add_a_task.md", tmp_path)
-    assert code_lines(files["mine/tasks/signs.py"]) < 30
+    assert all(code_lines(files[f"mine/tasks/{name}.py"]) < 30 for name in ("signs", "letters"))
     shown = typed("add_a_task.md", tmp_path)
     assert "signs@ours (version 1)" in shown
     assert re.search(r"^signs@ours +exact_match +de +\d", shown, re.MULTILINE)
+    assert re.search(r"^letters@ours +length_within_one +de +\d", shown, re.MULTILINE)
     assert "3 asked, results/tiny/" in shown
 
 
