@@ -3,18 +3,28 @@ PYTHON ?= python3
 TASKS := alm_bench,ocrbench,cc_ocr,textvqa,commute,multi30k,vimul_bench
 # The tiny model's work is overhead: more threads than one only wait for each other.
 export OMP_NUM_THREADS ?= 1
+# A cache of its own: an installed COMET whose checkpoint is not there would fail the demonstration.
+APART := TOWEREVAL_COMET_PYTHON= TOWEREVAL_CACHE=$(CURDIR)/trained/tiny/cache
 
 .PHONY: help demo test soak fuzz audit browser check docs format setup samples clean
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-demo: setup  ## score the tiny model through vLLM on the bundled samples of all seven tasks
+demo: setup  ## score a random model on the bundled samples; train one, score it, compare, show it wrong pictures
 	.venv/bin/towereval run --model tiny --tasks $(TASKS) --split sample
 	.venv/bin/towereval leaderboard
+	OMP_NUM_THREADS=2 .venv/bin/towereval train tiny --resume
+	$(APART) .venv/bin/towereval run --model tiny:trained/tiny/untrained --config trained/tiny/evaluation/run.toml
+	$(APART) .venv/bin/towereval run --model tiny:trained/tiny/model --config trained/tiny/evaluation/run.toml
+	$(APART) .venv/bin/towereval run --model tiny:trained/tiny/model --config trained/tiny/evaluation/wrong-pictures.toml
+	.venv/bin/towereval compare trained/tiny/scores/*untrained/* trained/tiny/scores/*model/*
+	.venv/bin/python scripts/demo_table.py trained/tiny
 
-test: setup  ## run the whole test suite
-	.venv/bin/python -m pytest
+# A file's tests stay in one process, which share its engine; tests/conftest.py says which files are begun first.
+test: setup  ## run the whole test suite, in as many processes as cores but at most four (WORKERS=1)
+	.venv/bin/python -m pytest --numprocesses $(or $(WORKERS),logical) --maxprocesses 4 \
+	    --dist loadfile --no-loadscope-reorder
 
 soak: setup  ## kill real runs at random moments (SEED=0 KILLS=60 MODEL_KILLS=10; an hour)
 	KILLS=$(or $(KILLS),60) SEED=$(or $(SEED),0) .venv/bin/python -m pytest -v tests/reliability/test_kill.py

@@ -11,13 +11,5 @@ if not (3, 11) <= sys.version_info[:2] <= (3, 14):
 PY
 "${PYTHON:-python3}" -m venv .venv
 .venv/bin/python -m pip install --quiet --constraint requirements/dev.lock --editable '.[cpu,train,dev]'
-# vLLM's dependencies bring CUDA builds of these three; beside a CPU torch they fail on import or are dead weight.
-if ! .venv/bin/python -c 'import torchaudio' 2>/dev/null; then
-    .venv/bin/python -m pip uninstall --quiet --yes torchaudio torchcodec triton
-fi
-if ! .venv/bin/python -W ignore -c 'import torchvision' 2>/dev/null; then
-    .venv/bin/python scripts/mend_torchvision.py
-fi
-.venv/bin/python -W ignore -c 'import torchvision, vllm' 2>/dev/null ||
-    { echo "the CPU engine cannot be imported; run: .venv/bin/python -c 'import vllm'" >&2; exit 1; }
+scripts/beside_cpu_torch.sh .venv/bin/python
 touch .venv/.ready

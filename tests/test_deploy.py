@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import os
 import subprocess
-import tomllib
+import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from tests.test_cli import ROOT
+from tests.test_cli import ROOT, error_line, towereval
 from towereval import __version__
+
+KUBERNETES = ROOT / "deploy" / "kubernetes.yaml"
+
+
+def program(folder: Path, name: str, script: str) -> None:
+    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+    (folder / name).chmod(0o755)
+
+
+@pytest.fixture(scope="module")
+def job() -> Any:
+    return yaml.safe_load(KUBERNETES.read_text(encoding="utf-8"))
 
 
 def test_the_citation_names_this_version() -> None:
@@ -19,25 +32,10 @@ def test_the_citation_names_this_version() -> None:
     assert (cited["version"], cited["license"]) == (__version__, "Apache-2.0")
 
 
-def test_the_container_copies_what_the_wheel_is_made_of() -> None:
-    lines = (ROOT / "deploy" / "Containerfile").read_text(encoding="utf-8").splitlines()
-    copied = [word for line in lines if line.startswith("COPY ") for word in line.split()[1:-1]]
-    assert [name for name in copied if not (ROOT / name).exists()] == []
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    sources = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
-    assert sources
-    assert [s for s in sources if not {s, *map(str, Path(s).parents)} & set(copied)] == []
-
-
 @pytest.mark.parametrize(("status", "again"), [(0, ""), (4, ""), (130, "requeue 7_1\n")])
 def test_a_job_that_was_stopped_is_queued_again(tmp_path: Path, status: int, again: str) -> None:
-    programs = {
-        "srun": f'echo "$@" > {tmp_path}/ran; exit {status}',
-        "scontrol": f'echo "$@" > {tmp_path}/queued',
-    }
-    for name, script in programs.items():
-        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
-        (tmp_path / name).chmod(0o755)
+    program(tmp_path, "srun", f'echo "$@" > {tmp_path}/ran; exit {status}')
+    program(tmp_path, "scontrol", f'echo "$@" > {tmp_path}/queued')
     slurm = {"SLURM_JOB_ID": "9", "SLURM_ARRAY_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "1"}
     path = f"{tmp_path}:{os.environ['PATH']}"
     done = subprocess.run(
@@ -50,3 +48,53 @@ def test_a_job_that_was_stopped_is_queued_again(tmp_path: Path, status: int, aga
     assert (tmp_path / "ran").read_text() == asked
     queued = tmp_path / "queued"
     assert (queued.read_text() if queued.exists() else "") == again
+
+
+@pytest.mark.parametrize("version", ["1.33", "1.37"])
+def test_the_job_is_one_of_kubernetes(job: Any, version: str) -> None:
+    """By Kubernetes' own schemas, where no field is unknown."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the package's own
+        import kubernetes_validate
+    kubernetes_validate.validate(job, version, strict=True)
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate({**job, "spec": {"complete": 2}}, version, strict=True)
+
+
+def test_a_pod_that_was_stopped_goes_on(job: Any) -> None:
+    """The container is stopped as Ctrl-C stops a run, whose status the job does not count."""
+    container = (ROOT / "deploy" / "Containerfile").read_text(encoding="utf-8")
+    assert "\nSTOPSIGNAL SIGINT\n" in container
+    [stopped, taken] = job["spec"]["podFailurePolicy"]["rules"]
+    assert stopped["action"] == taken["action"] == "Ignore"
+    [pod] = job["spec"]["template"]["spec"]["containers"]
+    codes = {"containerName": pod["name"], "operator": "In", "values": [130]}
+    assert stopped["onExitCodes"] == codes
+    assert job["spec"]["template"]["spec"]["restartPolicy"] == "Never"  # else no policy is heeded
+    assert job["spec"]["backoffLimitPerIndex"] == 0
+    # What it writes lies in a claim, which the next pod has, too.
+    volumes = job["spec"]["template"]["spec"]["volumes"]
+    kept = {volume["name"] for volume in volumes if "persistentVolumeClaim" in volume}
+    assert {m["mountPath"] for m in pod["volumeMounts"] if m["name"] in kept} >= {"/cache", "/work"}
+
+
+def test_every_pod_of_the_job_asks_for_a_model_of_its_own(job: Any, tmp_path: Path) -> None:
+    """What a pod runs, with a program in towereval's place."""
+    program(tmp_path, "towereval", f'printf "%s\\n" "$@" > {tmp_path}/words; exit 130')
+    [container] = job["spec"]["template"]["spec"]["containers"]
+    models = []
+    for index in range(job["spec"]["completions"]):
+        done = subprocess.run(
+            [*container["command"], *container["args"]],
+            env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "JOB_COMPLETION_INDEX": str(index)},
+            timeout=20,
+        )
+        assert done.returncode == 130
+        words = (tmp_path / "words").read_text().split()
+        options = dict(zip(words[1::2], words[2::2], strict=True))
+        models.append(options["--model"])
+        assert options["--replicas"] == str(container["resources"]["limits"]["nvidia.com/gpu"])
+        # The words are towereval's own: nothing but the hub that cannot be asked is in their way.
+        told = towereval(*words, "--dry-run", cwd=tmp_path, HF_HOME=str(tmp_path))
+        assert "cannot be read from the hub" in error_line(told, 4)
+    assert len(set(models)) == job["spec"]["completions"]

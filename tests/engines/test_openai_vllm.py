@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
 from towereval.engines import openai
 from towereval.subject import find_subject
 from towereval.types import Decoding, Engine, Image, Model, Request, Response
@@ -30,12 +30,6 @@ SCORE = Decoding(max_tokens=1)
 def told(responses: list[Response]) -> list[tuple[str, int, str]]:
     """A server keeps back the bytes of a last character that was not finished."""
     return [(r.text.rstrip("\ufffd"), r.token_count, r.error) for r in responses]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ import copy
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 
+from tests.ports import free_port
 from tests.train.ranks import CHANGES
 from towereval.train import checkpoint, export, recipe_files
 from towereval.train.loader import share
@@ -39,10 +39,7 @@ def ran(built: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any
     half.steps = 2
     list(half.run(folder / "one"))
     shutil.copytree(folder / "one", folder / "kept")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    group = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    group = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     command = [sys.executable, "-m", "tests.train.ranks", str(folder)]
     running = [
         subprocess.Popen(
