@@ -21,7 +21,8 @@ from towereval.data.columns import text, texts
 from towereval.errors import DataError
 from towereval.languages import LANGUAGES
 from towereval.metrics.centurio import LabelAccuracy
-from towereval.metrics.smpqa import CharacterAccuracy, YesRate
+from towereval.metrics.smpqa import CharacterAccuracy
+from towereval.metrics.yes_no import YesNoRate
 from towereval.types import Dataset, Decoding, Message, Metric, Request, Sample, Source, Text
 
 DATASET = Dataset("WueNLP/SMPQA", split="test", media=("image",))
@@ -52,7 +53,7 @@ class Smpqa:
         LabelAccuracy(),
         LabelAccuracy(relaxed=True),
         CharacterAccuracy(),
-        YesRate(),
+        YesNoRate("words", group="grounding"),
     )
     needs: ClassVar[frozenset[str]] = frozenset({"generate"})
 

@@ -82,7 +82,7 @@ def test_a_run_that_is_being_written_is_not_judged(runs: dict[str, Path], tmp_pa
 # A task of one's own whose metric is broken.
 BROKEN = """
 class Broken:
-    name, signature, scale, mean = "accuracy", "broken", 1.0, True
+    name, signature, scale, mean, better = "accuracy", "broken", 1.0, True, "larger"
 
     def corpus(self, total, count):
         raise AttributeError("two\\nlines")

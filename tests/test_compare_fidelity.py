@@ -50,8 +50,35 @@ def test_answers_that_are_undecided_in_one_run_are_left_out_without_a_word() -> 
         assert (report.verdict, report.notices) == (Verdict.PASS, ())
         counts = {one.n for one in report.comparisons if one.metric == "language_fidelity"}
         assert counts == {399}
-    named = compare(answered(0), undecided, Settings(metrics=("language_fidelity",)))
-    assert named.verdict is Verdict.INCONCLUSIVE
+
+
+def short(most: int, *, english: int = 0) -> Measured:
+    """As `answered`, but the last `most` captions are too short to tell."""
+    run = answered(english)
+    task = run.tasks["multi30k"]
+    part = task.languages["de"]
+    column = (*part.statistics["language_fidelity"][: 400 - most], *(None,) * most)
+    part = replace(part, statistics={**part.statistics, "language_fidelity": column})
+    return replace(run, tasks={"multi30k": replace(task, languages={"de": part})})
+
+
+@pytest.mark.parametrize(
+    ("base", "candidate", "verdict"),
+    [
+        (0, 8, Verdict.PASS),  # 2% more, as the margin
+        (30, 37, Verdict.PASS),
+        (0, 9, Verdict.INCONCLUSIVE),
+        (0, 100, Verdict.INCONCLUSIVE),
+        (100, 0, Verdict.PASS),
+    ],
+)
+def test_a_gate_bears_undecided_answers_but_not_many_more_than_base_has(
+    base: int, candidate: int, verdict: Verdict
+) -> None:
+    gate = Settings(metrics=("language_fidelity",))
+    assert compare(short(base), short(candidate), gate).verdict is verdict
+    worse = compare(short(base), short(candidate, english=80), gate)
+    assert worse.verdict is Verdict.REGRESSION
 
 
 def test_alone_it_is_nothing_to_judge_by() -> None:

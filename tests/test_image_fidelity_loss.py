@@ -60,8 +60,9 @@ def test_what_failed_is_counted_and_no_difference_of_zero(tmp_path: Path) -> Non
 def test_a_difference_is_exported_without_a_lowest_value(tmp_path: Path) -> None:
     """Zero is not its worst."""
     row = {"task": "xm3600", "variant": "with-and-without-image", "value": 0.5}
-    names = ("image_fidelity_loss", "language_fidelity")
-    done = read_run(finished(tmp_path, "m", "r1", *({**row, "metric": name} for name in names)))
+    ways = {"image_fidelity_loss": "smaller", "language_fidelity": "larger"}
+    rows = ({**row, "metric": name, "better": better} for name, better in ways.items())
+    done = read_run(finished(tmp_path, "m", "r1", *rows))
     content = every_eval_ever.record(done, every_eval_ever.Statement("the authors", "other"))
     loss, fidelity = (each["metric_config"] for each in content["evaluation_results"])
     assert loss["lower_is_better"] and "min_score" not in loss

@@ -67,7 +67,8 @@ def test_a_task_is_averaged_by_its_own_first_metric(tmp_path: Path) -> None:
 
 def test_mmes_sums_are_printed_as_they_are_and_averaged_with_no_share(tmp_path: Path) -> None:
     scores = [{"metric": "perception_score", **line("en", 1500.0)}]
-    scores += [{"metric": name, **line("en", 0.8)} for name in ("accuracy", "yes_rate")]
+    scores += [{"metric": "accuracy", **line("en", 0.8)}]
+    scores += [{"metric": "yes_rate", "better": "neither", **line("en", 0.8)}]
     finished(tmp_path, "a", "r1", *({"task": "mme", **each} for each in scores))
     # Another model has no accuracy: a sum is no stand-in for it.
     finished(tmp_path, "b", "r1", *({"task": "mme", **scores[at]} for at in (0, 2)))

@@ -26,7 +26,7 @@ TASKS = ("alm_bench", "commute", "multi30k", "ocrbench")
 FIELDS = {
     *("task", "variant", "task_version", "split", "language", "group", "metric", "value"),
     *("ci_low", "ci_high", "n", "n_failed", "n_unscored", "signature", "run_id", "languages"),
-    *("note", "data"),
+    *("note", "data", "better"),
 }
 
 

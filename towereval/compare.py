@@ -10,7 +10,8 @@ the mean over them. It is decided as is written here, before any number is seen:
   inconclusive  anything else: too few samples to say so, or the candidate lacks gated scores that
                 base has.
 Other metrics are compared and shown; they decide nothing, and what they lack is a notice. Language
-fidelity is never a task's first.
+fidelity is a task's first where it has nothing else; what has no better values is never gated. A
+drop is for the worse: of a metric whose smaller values are better it is a rise.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from typing import TYPE_CHECKING
 from towereval.errors import UnknownName, UsageError
 from towereval.languages import Present
 from towereval.measured import Measured
-from towereval.pairing import ASIDE, Pairs, missing_members, only, pair, present_groups
+from towereval.pairing import Pairs, missing_members, only, pair, present_groups
+from towereval.types import Better, DifferenceMetric
 
 if TYPE_CHECKING:
     from towereval.paired import Contrast, Difference
@@ -90,6 +92,7 @@ class Comparison:
     signature: str
     members: tuple[str, ...] = ()
     own_unit: bool = False
+    better: Better = "larger"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,7 @@ def compare(base: Measured, candidate: Measured, settings: Settings | None = Non
         raise UsageError("--alpha lies between 0 and 0.5, --margin between 0 and 1")
     if settings.languages:
         base, candidate = only(base, candidate, settings.languages)
-    paired = pair(base, candidate, settings.metrics)
+    paired = pair(base, candidate, settings.metrics, settings.margin)
     groups = [present_groups(each, settings.languages) for each in paired.pairs]
     gated = _gated(paired.pairs, settings)
     comparisons = tuple(_compared(paired.pairs, gated, groups, settings))
@@ -128,12 +131,14 @@ def _gated(pairs: Sequence[Pairs], settings: Settings) -> list[bool]:
     for name in settings.metrics:
         if name not in offered:
             raise UnknownName("metric", name, offered)
-    if "image_fidelity_loss" in settings.metrics:
-        raise UsageError("image_fidelity_loss: less is better; gate language_fidelity instead")
+    for each in pairs:
+        if each.metric.name in settings.metrics and each.metric.better == "neither":
+            what = f"{each.metric.name} of {each.task}"
+            raise UsageError(f"{what} cannot be gated: neither more nor less of it is better")
     chosen = [each.metric.name in settings.metrics for each in pairs]
     named = {each.task for each, one in zip(pairs, chosen, strict=True) if one}
     # None stands for a metric that no task is judged by unless it is named.
-    tasks = [None if each.metric.name in ASIDE else each.task for each in pairs]
+    tasks = [None if each.aside else each.task for each in pairs]
     return [
         one or (task is not None and task not in named and task not in tasks[:index])
         for index, (task, one) in enumerate(zip(tasks, chosen, strict=True))
@@ -156,6 +161,12 @@ def _compared(
     found = differences(made, alpha=settings.alpha, flips=settings.flips, seed=settings.seed)
     for by_language, joint in zip(found, _joint(made, groups, settings), strict=True):
         by_language |= joint
+    found = [
+        {language: one.turned() for language, one in by_language.items()}
+        if each.metric.better == "smaller"
+        else by_language
+        for each, by_language in zip(pairs, found, strict=True)
+    ]
     alone = np.array([one.p for by_language in found for one in by_language.values()])
     p_bh = iter(benjamini_hochberg(alone).tolist())
     for each, contrast, by_language, present in zip(pairs, made, found, groups, strict=True):
@@ -189,6 +200,7 @@ def _compared(
                 signature=each.signature,
                 members=of_group.get(language, ()),
                 own_unit=isinstance(each.metric, Unbounded),
+                better=each.metric.better,
             )
 
 
@@ -211,7 +223,10 @@ def _joint(
 
 
 def contrasts(pairs: Sequence[Pairs], gated: Sequence[bool]) -> list[Contrast]:
-    """Clusters are numbered through all tasks: a name means another item in another task."""
+    """Clusters are numbered through all tasks: a name means another item in another task.
+
+    Where smaller values are better the candidate stands for base: a gain is for the better.
+    """
     import numpy as np
 
     from towereval.flips import Cell
@@ -225,7 +240,11 @@ def contrasts(pairs: Sequence[Pairs], gated: Sequence[bool]) -> list[Contrast]:
             names = [(each.task, cluster) for cluster in samples.clusters]
             code_R = np.array([codes.setdefault(name, len(codes)) for name in names], np.int64)
             base_RK, candidate_RK = np.array([samples.base, samples.candidate], np.float64)
-            cells[language] = Cell(each.metric, base_RK, candidate_RK, code_R)
+            if each.metric.better == "smaller":
+                base_RK, candidate_RK = candidate_RK, base_RK
+            # Differences of samples lie on both sides of zero, and so twice as far apart.
+            span = 2.0 if isinstance(each.metric, DifferenceMetric) else 1.0
+            cells[language] = Cell(each.metric, base_RK, candidate_RK, code_R, span)
         found.append(Contrast(cells, is_gated))
     return found
 
@@ -284,10 +303,13 @@ def _why_open(one: Comparison) -> str:
     if one.detectable is not None:
         found = one.detectable / one.scale
         seen = f"{found:.2f} in its unit" if one.own_unit else f"{found:.1%}"
+    worst, way = one.ci_low, "down"
+    if one.better == "smaller" and one.ci_high is not None:
+        worst, way = one.ci_high, "up"
     return (
-        f"{place(one)}: not shown to be within the margin; down to"
-        f" {_points(one, one.ci_low)} are possible, and of drops {seen} could be"
-        f" found with 80% power ({one.n} samples)"
+        f"{place(one)}: not shown to be within the margin; {way} to"
+        f" {_points(one, worst)} are possible, and of {'drops' if way == 'down' else 'rises'}"
+        f" {seen} could be found with 80% power ({one.n} samples)"
     )
 
 

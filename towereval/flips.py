@@ -32,12 +32,16 @@ TIE = 1e-5
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One language's samples by one metric in both runs, row by row, with each row's cluster."""
+    """One language's samples by one metric in both runs, row by row, with each row's cluster.
+
+    `span` is how far two samples' scores can be apart, in parts of the metric's scale.
+    """
 
     metric: Metric
     base_RK: Floats
     candidate_RK: Floats
     cluster_R: Codes
+    span: float = 1.0
 
 
 def flipped(cells: Sequence[Cell], *, flips: int = FLIPS, seed: int = 0) -> Floats:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from towereval.compare import Comparison, Settings, compare
 from towereval.errors import UnknownName, UsageError
 from towereval.languages import GROUPS, TIERS, among, members
-from towereval.measured import Measured
+from towereval.measured import Measured, load_task
+from towereval.types import WAYS, Better
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,9 @@ def gains(
             f"{name}: none of {', '.join(groups)} has a language of both; it has {has}"
         )
     named = tuple(present.name for present in found if present.members)
+    for one in load_task(name, base.tasks[name]).metrics:
+        if one.name == metric:
+            check_gains(name, metric, one.better)
     # A group's rows are of its members alone, whatever the gate would say.
     report = compare(
         base, candidate, Settings(metrics=(metric,) if metric else (), languages=named)
@@ -54,6 +58,7 @@ def gains(
     if not ours:
         raise UsageError(f"{name}: the two runs share no score")
     wanted = metric or ours[0].metric
+    check_gains(name, wanted, next((one.better for one in ours if one.metric == wanted), "larger"))
     rows = {one.language: one for one in ours if one.metric == wanted}
     return [
         GroupGain(
@@ -71,6 +76,12 @@ def gains(
         for present in found
         if present.name in rows
     ]
+
+
+def check_gains(task: str, metric: str, better: Better) -> None:
+    """Raises `UsageError` for a metric of which more is no gain."""
+    if better != "larger":
+        raise UsageError(f"{metric} of {task} has no gains: of it{WAYS[better].lstrip(',')}")
 
 
 def _one(base: Measured, candidate: Measured, task: str) -> str:

@@ -78,6 +78,18 @@ class Difference:
     discordant: int
     detectable: float | None
 
+    def turned(self) -> Difference:
+        """Base and candidate changed places; `floor`, `p_drop` and `p_gain` stay as they are."""
+        low, high = (None if limit is None else -limit for limit in (self.high, self.low))
+        return replace(
+            self,
+            base=self.candidate,
+            candidate=self.base,
+            delta=-self.delta,
+            low=low,
+            high=high,
+        )
+
 
 def fewest_discordant(alpha: float) -> int:
     """How many clusters must differ, all for the worse, before p can reach alpha."""
@@ -258,11 +270,11 @@ def _language(cell: Cell, piece: Deleted | None) -> _Measured:
     if piece is not None:
         spread = joined([piece])
         own, freedom = spread.joint / scale**2, 1 / float(spread.noise_LL[0, 0])
-        # A made-up sample of a mean disagrees by the whole scale, that of another metric as much as
+        # A made-up sample of a mean disagrees by the whole span, that of another metric as much as
         # those do that disagree; where none do, nothing tells how far an unbounded one would.
-        moved = (
-            own * n**2 / discordant if discordant and not cell.metric.mean else float(not unbounded)
-        )
+        moved = cell.span**2 * (not unbounded)
+        if discordant and not cell.metric.mean:
+            moved = own * n**2 / discordant
         made_up = shrink**2 * 2 * (moved + delta**2) / n**2
         variance = shrink**2 * own + made_up
     # The variance under flips is per_sample x (mean square of a sample's difference).
@@ -279,7 +291,7 @@ def _language(cell: Cell, piece: Deleted | None) -> _Measured:
         clusters=len(cluster_G),
         discordant=discordant,
         per_sample=float(np.square(sum_G).sum()) / square / n if square > 0 else 0.0,
-        bound=math.inf if unbounded else 1.0,
+        bound=math.inf if unbounded else cell.span,
     )
 
 

@@ -8,15 +8,7 @@ from dataclasses import dataclass, replace
 from towereval.errors import UsageError
 from towereval.languages import Present, among, members, select
 from towereval.measured import Measured, MeasuredTask, Part, load_task
-from towereval.types import Metric
-
-# How an answer is, not how good: compared, but gated only where they are named.
-ASIDE = frozenset(
-    {
-        *("language_fidelity", "language_fidelity_judged"),
-        *("language_fidelity_without_image", "image_fidelity_loss"),
-    }
-)
+from towereval.types import AsideMetric, Metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +22,7 @@ class Samples:
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """One metric of one task in the languages that both runs have.
+    """One metric of one task in the languages that both runs have; `aside` as `set_aside` has it.
 
     `same_answers` are the languages in which all raw answers are equal, and so are all scores: a
     judge may have given the same answer two.
@@ -42,6 +34,7 @@ class Pairs:
     signature: str
     languages: Mapping[str, Samples]
     same_answers: frozenset[str]
+    aside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +49,26 @@ class Paired:
     notices: tuple[str, ...]
 
 
-def pair(base: Measured, candidate: Measured, metrics: Collection[str] = ()) -> Paired:
+def set_aside(metrics: Sequence[Metric]) -> frozenset[str]:
+    """Which of a task's metrics are compared but gated only where they are named, if at all.
+
+    They tell how an answer is, not how good. A task that has no others is judged by its first.
+    """
+    aside = [one.name for one in metrics if isinstance(one, AsideMetric) and one.aside]
+    neither = [one.name for one in metrics if one.better == "neither"]
+    if len(aside) + len(neither) == len(metrics):
+        del aside[:1]
+    return frozenset((*aside, *neither))
+
+
+def pair(
+    base: Measured, candidate: Measured, metrics: Collection[str] = (), margin: float = 0.0
+) -> Paired:
     """A candidate lacks a metric that is named, or base's first where none of a task's is.
 
-    Raises `UsageError` where the two were not asked the same, and says all that differs.
+    Answers whose language is undecided are lacking only where the candidate has more of them, by
+    over that share of all. Raises `UsageError` where the two were not asked the same, and says all
+    that differs.
     """
     if wrong := sorted(_differences(base, candidate, metrics)):
         raise UsageError(f"base and candidate were not asked the same: {'; '.join(wrong)}")
@@ -68,7 +77,7 @@ def pair(base: Measured, candidate: Measured, metrics: Collection[str] = ()) -> 
     notices = [f"base has no {name}" for name in candidate.tasks if name not in base.tasks]
     for name, old in base.tasks.items():
         if new := candidate.tasks.get(name):
-            pairs += _pairs(name, old, new, metrics, lacking, notices)
+            pairs += _pairs(name, old, new, metrics, margin, lacking, notices)
     if not pairs:
         why = "".join(f"; {each}" for each in [*lacking, *notices])
         raise UsageError(f"the two runs share no sample that both have a score for{why}")
@@ -85,8 +94,9 @@ def _differences(base: Measured, candidate: Measured, metrics: Collection[str]) 
             continue
         if old.version != new.version:
             yield f"{name}: version {old.version} and version {new.version}"
+        decides_nothing = set_aside(load_task(name, old).metrics).difference(metrics)
         for metric in old.signatures.keys() & new.signatures.keys():
-            aside = metric in ASIDE and metric not in metrics
+            aside = metric in decides_nothing
             if old.signatures[metric] != new.signatures[metric] and not aside:
                 both = f"{old.signatures[metric]} and {new.signatures[metric]}"
                 yield f"{name} {metric}: signature {both}"
@@ -101,6 +111,7 @@ def _pairs(
     old: MeasuredTask,
     new: MeasuredTask,
     wanted: Collection[str],
+    margin: float,
     lacking: list[str],
     notices: list[str],
 ) -> Iterator[Pairs]:
@@ -112,7 +123,8 @@ def _pairs(
         notices.append(f"base has no {name} in {', '.join(more)}")
     metrics = load_task(name, old).metrics
     scored = [metric.name for metric in metrics if metric.name in old.signatures]
-    needed = _needed(scored, wanted)
+    aside = set_aside(metrics)
+    needed = set(scored).intersection(wanted) or {*[one for one in scored if one not in aside][:1]}
     if not scored and not new.signatures:
         notices.append(f"{name}: neither run has a score")
     elif not needed:
@@ -125,12 +137,13 @@ def _pairs(
         if all(have) and told[0] != told[1]:
             notices.append(f"{name} {metric.name} is not compared: {told[0]} and {told[1]}")
         elif all(have):
-            aside = metric.name in ASIDE and metric.name not in needed
             # Which answers are too short to tell differs in any two runs; n says how many are not.
-            found = _pair(name, metric, old, new, *(([], []) if aside else (missed, notices)))
+            silent = metric.name in aside and metric.name not in needed
+            lists = ([], []) if silent else (missed, notices)
+            found = _pair(name, metric, old, new, margin, *lists)
             if found.languages:
                 _check_shapes(found)
-                yield found
+                yield replace(found, aside=metric.name in aside)
         elif have[0] and metric.name in needed:
             lacking.append(f"the candidate has no {metric.name} of {name}")
         elif any(have):
@@ -138,22 +151,17 @@ def _pairs(
             notices.append(f"{name}: the {who} has no {metric.name}, it is not compared")
 
 
-def _needed(scored: Sequence[str], wanted: Collection[str]) -> set[str]:
-    """What a task is judged by: the metrics that were named, or its first."""
-    return set(scored).intersection(wanted) or set(
-        [each for each in scored if each not in ASIDE][:1]
-    )
-
-
 def _pair(
     name: str,
     metric: Metric,
     old: MeasuredTask,
     new: MeasuredTask,
+    margin: float,
     missed: list[str],
     notices: list[str],
 ) -> Pairs:
     languages, same = {}, set()
+    leaves_open = isinstance(metric, AsideMetric)  # as language fidelity does undecided answers
     for language, part in old.languages.items():
         other = new.languages.get(language)
         if other is None:
@@ -164,7 +172,9 @@ def _pair(
             asked = len(set(other.samples).intersection(lost))
             why = f"{len(lost) - asked} not asked, {asked} without a score"
             all_ = len(lost) + len(samples.clusters)
-            missed.append(f"the candidate lacks {len(lost)} of {all_} samples of {what}: {why}")
+            few = leaves_open and asked == len(lost) and asked - gained <= margin * all_
+            told = f"the candidate lacks {len(lost)} of {all_} samples of {what}: {why}"
+            (notices if few else missed).append(told)
         if gained:
             all_ = gained + len(samples.clusters)
             notices.append(f"base lacks {gained} of the candidate's {all_} samples of {what}")

@@ -14,10 +14,10 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from towereval.errors import TowerevalError, UnknownName, UsageError
-from towereval.types import Checkpoint, Metric, ModelAdapter, Task
+from towereval.types import Better, Checkpoint, Metric, ModelAdapter, Task
 
 PACKAGE = Path(__file__).parent
 GENERIC = "generic"
@@ -61,6 +61,11 @@ def load_tasks(name: str) -> tuple[Task, ...]:
     if name not in names("tasks"):
         raise UnknownName("task", name, names("tasks"))
     variants: tuple[Task, ...] = _load("tasks", name, "variants")
+    for metric in (metric for task in variants for metric in task.metrics):
+        if getattr(metric, "better", "") not in get_args(Better):
+            says = ", ".join(get_args(Better))
+            what = f"metric {getattr(metric, 'name', metric)!s:.60}"
+            raise UsageError(f"{names('tasks')[name]}: {what} does not say `better`: {says}")
     return variants
 
 

@@ -7,12 +7,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from towereval.errors import StoreError
 from towereval.spoken import Spoken, read
 from towereval.store import SCHEMA, read_manifest
-from towereval.types import Result, digest
+from towereval.types import Better, Result, digest
 
 # As BCP-47 writes it; the star is the mean over all.
 LANGUAGE_CODE = r"\*|[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*"
@@ -21,6 +21,7 @@ _OTHER_TEXTS = ("group", "note", "data")
 _COUNTS = ("task_version", "n", "n_failed", "n_unscored")
 _MOST = 2**53  # what arrays and other programs' numbers hold
 _LARGEST = 1e9  # no score is near it
+_WAYS = ", ".join(get_args(Better))
 _NUMBERS = ("value", "ci_low", "ci_high")
 _KNOWN = frozenset(field.name for field in fields(Result))
 _NEEDED = frozenset(field.name for field in fields(Result) if field.default is MISSING)
@@ -148,6 +149,8 @@ def _row(where: str, raw: object) -> Result:
         number = raw[name]
         if number is not None and not _is_score(number):
             raise StoreError(f"{where}: {name} must be a number or null, found {number!r:.60}")
+    if (better := raw.get("better", "larger")) not in get_args(Better):
+        raise StoreError(f"{where}: better must be one of {_WAYS}, found {better!r:.60}")
     languages = raw.get("languages", [])
     if not isinstance(languages, list) or not all(isinstance(code, str) for code in languages):
         raise StoreError(f"{where}: languages must be a list of codes, found {languages!r:.60}")

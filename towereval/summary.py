@@ -66,7 +66,7 @@ def summarize(
         for task in tasks
         for metric in task.metrics
         for row in _rows(
-            store, task, metric, _blank(task, metric.name, signature(task, metric), split, run_id)
+            store, task, metric, _blank(task, metric, signature(task, metric), split, run_id)
         )
         for row in [replace(row, data=_data(row, data.get(task.name, {})))]
         for asked in [store.earlier_manifest().get("languages", ())]
@@ -98,7 +98,7 @@ def _data(row: Result, digests: Mapping[str, str]) -> str:
     return "+".join(digests.get(code, "") for code in row.languages or (row.language,)).strip("+")
 
 
-def _blank(task: Task, metric: str, signature: str, split: str, run_id: str) -> Result:
+def _blank(task: Task, metric: Metric, signature: str, split: str, run_id: str) -> Result:
     """A row in which nothing is measured yet."""
     return Result(
         task=task.name,
@@ -107,7 +107,7 @@ def _blank(task: Task, metric: str, signature: str, split: str, run_id: str) -> 
         split=split,
         language="",
         group="",
-        metric=metric,
+        metric=metric.name,
         value=None,
         ci_low=None,
         ci_high=None,
@@ -116,6 +116,7 @@ def _blank(task: Task, metric: str, signature: str, split: str, run_id: str) -> 
         n_unscored=0,
         signature=signature,
         run_id=run_id,
+        better=metric.better,
     )
 
 
@@ -169,10 +170,10 @@ def _as_wrong(metric: Metric, found: Sequence[tuple[Estimate, _Cell]]) -> list[s
     """What the mean would be if each failed sample had scored zero.
 
     Not for a metric that is more than a mean: what an answer would have added is not known. Nor for
-    a difference, of which zero is no wrong one.
+    one whose zero is no wrong answer.
     """
-    difference = isinstance(metric, DifferenceMetric)
-    if not metric.mean or difference or not any(cell.failed for _, cell in found):
+    zero_is_wrong = metric.mean and metric.better == "larger"
+    if not zero_is_wrong or not any(cell.failed for _, cell in found):
         return []
     values = [one.value * one.n / (one.n + cell.failed) for one, cell in found]
     return [f"{sum(values) / len(values):.3f} with the failed as wrong"]

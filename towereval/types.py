@@ -163,10 +163,22 @@ class Score:
     remark: str = ""
 
 
+# Which values are better; neither: a trait of the answers, such as how often they say yes, which is
+# shown and never ranked, averaged or gated.
+Better: TypeAlias = Literal["larger", "smaller", "neither"]
+# What is said of it after a metric's name.
+WAYS: Mapping[Better, str] = {
+    "larger": "",
+    "smaller": ", smaller is better",
+    "neither": ", neither way is better",
+}
+
+
 class Metric(Protocol):
     """`mean`: the value is the mean of one statistic, else any function of summed statistics.
 
-    `scale` is the best possible value: 1 for accuracies and F1, 100 for BLEU and chrF.
+    `scale` is the largest possible value, the best where `better` is "larger": 1 for accuracies and
+    F1, 100 for BLEU and chrF.
     """
 
     @property
@@ -177,6 +189,8 @@ class Metric(Protocol):
     def scale(self) -> float: ...
     @property
     def mean(self) -> bool: ...
+    @property
+    def better(self) -> Better: ...
 
     def sample(self, sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
         """Statistics of one sample, whose responses come in the order of its requests.
@@ -219,6 +233,14 @@ class DifferenceMetric(Metric, Protocol):
     @property
     def minuend(self) -> str:
         """What the second answer's score is taken from."""
+
+
+@runtime_checkable
+class AsideMetric(Metric, Protocol):
+    """A metric of how an answer is, not how good: `compare` gates it only where it is named."""
+
+    @property
+    def aside(self) -> bool: ...
 
 
 class Segment(Protocol):
@@ -458,7 +480,7 @@ class Result:
     `value` and the 95% interval are None where nothing could be scored or too few clusters carry an
     interval.
     `n` samples are scored, `n_failed` had a failed request, `n_unscored` were answered but cannot
-    be judged.
+    be judged. `better` is the metric's.
     """
 
     task: str
@@ -479,6 +501,7 @@ class Result:
     languages: tuple[str, ...] = ()
     note: str = ""
     data: str = ""
+    better: Better = "larger"
 
     @property
     def diagnosis(self) -> bool:

@@ -15,6 +15,7 @@ from xml.etree import ElementTree as ET
 
 from towereval.compare import Comparison, Report, Verdict, language_of, place
 from towereval.printable import markdown, visible
+from towereval.types import WAYS
 
 # What XML 1.0 has no character for.
 _NO_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -23,7 +24,7 @@ LEGEND = (
     "Difference: candidate less base, with its 95% interval. p: two-sided, of this difference"
     " alone; BH: the same, adjusted to the share of false discoveries, for exploring. Gate:"
     " one-sided, adjusted for all that is gated. Seen: the drop that would be found in 80 of 100"
-    " such comparisons."
+    " such comparisons, a rise where smaller is better."
 )
 
 
@@ -64,7 +65,7 @@ def as_markdown(report: Report) -> str:
 
 def _markdown_row(one: Comparison) -> str:
     cells = [
-        *(markdown(f"{one.task}@{one.variant}", 200), markdown(one.metric, 200)),
+        *(markdown(f"{one.task}@{one.variant}", 200), markdown(named(one), 200)),
         markdown(language_of(one), 200),
         *(number(one.base, one.scale), number(one.candidate, one.scale)),
         f"{signed(one.delta, one.scale)} ({interval(one)})",
@@ -146,6 +147,11 @@ def _sentence(one: Comparison) -> str:
 
 def _xml(text: str) -> str:
     return _NO_XML.sub("\ufffd", visible(text, LONGEST))
+
+
+def named(one: Comparison) -> str:
+    """The metric, and which way it is better where not by being larger."""
+    return f"{one.metric}{WAYS[one.better]}"
 
 
 def number(value: float, scale: float) -> str:

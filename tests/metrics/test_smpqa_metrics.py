@@ -7,8 +7,12 @@ import random
 import pytest
 
 from towereval.errors import Unscorable
-from towereval.metrics.smpqa import CharacterAccuracy, YesRate, character_accuracy
+from towereval.metrics.smpqa import CharacterAccuracy, character_accuracy
+from towereval.metrics.yes_no import YesNoRate
 from towereval.types import Response, Sample
+
+
+RATE = YesNoRate("words", group="grounding")
 
 
 def sample(group: str, *references: str) -> Sample:
@@ -53,21 +57,21 @@ def test_characters(answer: str, label: str, value: float) -> None:
     ("answer", "value"),
     [
         *(("yes", 1.0), ("Yes.", 1.0), (" YES, it is", 1.0), ("**Yes**", 1.0), ("no", 0.0)),
-        *(("No, the bar is red", 0.0), ("nope", None), ("yesterday", None), ("", None)),
-        *(("The answer is yes", None), ("ja", None), ("是", None)),
+        *(("No, the bar is red", 0.0), ("nope", 0.0), ("yesterday", None), ("", None)),
+        *(("The answer is yes", None), ("ja", 1.0), ("oui", None), ("是", None)),
     ],
 )
-def test_yes(answer: str, value: float | None) -> None:
+def test_yes_is_of_the_answers_that_say_yes_or_no(answer: str, value: float | None) -> None:
     if value is None:
         with pytest.raises(Unscorable, match="neither yes nor no"):
-            YesRate().sample(sample("grounding", "yes"), [Response("", answer)])
+            RATE.sample(sample("grounding", "yes"), [Response("", answer)])
     else:
-        assert YesRate().sample(sample("grounding", "no"), [Response("", answer)]) == (value,)
+        assert RATE.sample(sample("grounding", "no"), [Response("", answer)]) == (value,)
 
 
 def test_each_is_of_its_own_questions() -> None:
     assert CharacterAccuracy().sample(sample("grounding", "yes"), [Response("", "yes")]) == ()
-    assert YesRate().sample(sample("reading", "Mond"), [Response("", "Mond")]) == ()
+    assert RATE.sample(sample("reading", "Mond"), [Response("", "Mond")]) == ()
     with pytest.raises(Unscorable, match="no label"):
         CharacterAccuracy().sample(sample("reading"), [Response("", "Mond")])
 

@@ -18,7 +18,7 @@ from towereval.errors import StoreError, UsageError
 from towereval.printable import visible
 from towereval.results import Run
 from towereval.store import storable
-from towereval.types import Result
+from towereval.types import WAYS, Result
 
 _URL = re.compile(r"https?://\S+")
 
@@ -129,6 +129,8 @@ def _notes(row: Result) -> Iterator[str]:
     if row.ci_low is not None and row.ci_high is not None:
         yield f"95% interval {_decimal(row.ci_low)} to {_decimal(row.ci_high)}"
     yield f"n {row.n}, failed {row.n_failed}, unscored {row.n_unscored}"
+    if row.better != "larger":
+        yield WAYS[row.better].removeprefix(", ")
     yield row.signature
 
 

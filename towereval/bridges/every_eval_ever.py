@@ -181,8 +181,9 @@ def _metric(row: Result) -> dict[str, Any]:
             "task_version": row.task_version,
             "split": row.split,
             "signature": row.signature,
+            "better": row.better,
         },
-        "lower_is_better": row.metric == "image_fidelity_loss",
+        "lower_is_better": row.better == "smaller",
     }
     scale = _bound(row)
     # Without bounds the schema allows no kind of score; they are left out, not guessed.

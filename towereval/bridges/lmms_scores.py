@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol, TypeAlias
 
 from towereval.errors import DataError, EngineError, ScoringFailed, Unscorable, UsageError
-from towereval.types import Response, Sample, SampleScorer
+from towereval.types import Better, Response, Sample, SampleScorer
 
 # Their mean of scores, another aggregate of theirs, or beside that the samples' own scores.
 Kind: TypeAlias = Literal["mean", "aggregate", "scores"]
@@ -28,17 +28,14 @@ class Served(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Aggregated:
-    """One of their metrics, `theirs` by its name there.
-
-    `rising`: higher is better, which all that compares and ranks here takes for granted.
-    """
+    """One of their metrics, `theirs` by its name there."""
 
     name: str
     theirs: str
     signature: str
     task: Served
     kind: Kind
-    rising: bool = True
+    better: Better = "larger"
 
     scale: ClassVar[float] = 1.0
     mean: ClassVar[bool] = True
@@ -61,9 +58,7 @@ class Aggregated:
                 data = sample.meta["data"]
         missing, failed = "", ""
         scored: dict[str, Any] = {"reasons": {}, "metrics": {}}
-        if not self.rising:
-            missing = "lower is better by this metric, and nothing here knows of such"
-        elif answers:
+        if answers:
             try:
                 scored = self.task.ask("score", data=data, answers=answers)
             except UsageError as error:

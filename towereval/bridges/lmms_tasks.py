@@ -28,6 +28,7 @@ from towereval.data.media import cache_folder, video_file, write_atomically
 from towereval.environments import LMMS_EVAL, JsonProcess, ProcessDied, python_of
 from towereval.errors import DataError, EngineError, UsageError
 from towereval.types import (
+    Better,
     Decoding,
     Image,
     Message,
@@ -100,10 +101,11 @@ class LmmsTask:
                 theirs = metric["name"] if name == "none" else f"{metric['name']}.{name}"
                 signature = "|".join([theirs, *parts, f"files:{about.files_digest[:10]}"])
                 kind: Kind = "mean" if metric["mean"] else "aggregate"
-                found.append(Aggregated(theirs, theirs, signature, about, kind, metric["higher"]))
+                better: Better = "larger" if metric["higher"] else "smaller"
+                found.append(Aggregated(theirs, theirs, signature, about, kind, better))
                 if kind == "aggregate":
                     own, told = f"{theirs}_score", f"{signature}|of:samples"
-                    found.append(Aggregated(own, theirs, told, about, "scores", metric["higher"]))
+                    found.append(Aggregated(own, theirs, told, about, "scores", better))
         return tuple(found)
 
     def samples(self, source: Source, languages: Sequence[str]) -> Iterator[Sample]:

@@ -91,6 +91,7 @@ def _show_table(report: Report) -> None:
 
     from towereval.cli.console import print_table
     from towereval.printable import visible
+    from towereval.verdicts import named
 
     table = Table(box=None, pad_edge=False)
     for name in ("task", "metric", "language"):
@@ -100,7 +101,7 @@ def _show_table(report: Report) -> None:
     table.add_column("verdict")
     shown = ("", "")
     for one in report.comparisons:
-        head = (escape(visible(f"{one.task}@{one.variant}")), escape(visible(one.metric)))
+        head = (escape(visible(f"{one.task}@{one.variant}")), escape(visible(named(one))))
         table.add_row(*(head if head != shown else ("", "")), *_cells(one))
         shown = head
     print_table(table)

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from towereval.cli.progress import event
 from towereval.printable import visible
-from towereval.types import Result
+from towereval.types import WAYS, Result
 
 if TYPE_CHECKING:
     from towereval.run import Outcome
@@ -39,7 +39,8 @@ def show_results(results: Sequence[Result]) -> None:
     whole = [result for result in results if not result.group]
     for _, rows in groupby(whole, key=lambda r: (r.task, r.metric)):
         for index, row in enumerate(rows):
-            head = (f"{row.task}@{row.variant}", row.metric) if index == 0 else ("", "")
+            metric = f"{row.metric}{WAYS[row.better]}"
+            head = (f"{row.task}@{row.variant}", metric) if index == 0 else ("", "")
             table.add_row(
                 *head,
                 "macro mean" if row.language == "*" else row.language,

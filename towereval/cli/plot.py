@@ -78,6 +78,7 @@ def gain(
     """Draw what a run gains over another, per language and group, by paired samples."""
     from towereval.compare import compare
     from towereval.figure_files import save
+    from towereval.gains import check_gains
     from towereval.measured import read
     from towereval.plots import Gain, draw_gains
 
@@ -88,7 +89,7 @@ def gain(
     names = list(dict.fromkeys(each.metric for each in of_task))
     wanted = _pick("metric", metric or names[0], names)
     found = [each for each in of_task if each.metric == wanted]
-
+    check_gains(name, wanted, found[0].better)
     own_unit = found[0].own_unit
 
     def points(value: float | None, scale: float) -> float | None:

@@ -76,8 +76,7 @@ def fold(runs: list[Run], notices: list[str]) -> Board:
     for run in sorted(runs, key=lambda run: (started(run), run.created, run.run_id)):
         for row in run.rows:
             key = _key(row)
-            if key not in lines:
-                lines[key] = _line(row)
+            lines[key] = _line(row)
             cells = rows.setdefault(key, {})
             old = cells.get(run.model)
             if old is None:

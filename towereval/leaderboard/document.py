@@ -27,10 +27,10 @@ from towereval.leaderboard.averages import (
 from towereval.leaderboard.build import Board, origin, started
 from towereval.leaderboard.fidelity import answered_in
 from towereval.leaderboard.ranking import Ranks, key
-from towereval.leaderboard.table import LOWER_IS_BETTER, Table
+from towereval.leaderboard.table import Table
 from towereval.store import storable
 
-SCHEMA = 2
+SCHEMA = 3
 DIGITS = 6
 
 
@@ -68,7 +68,7 @@ def document(
                 "signature": measure.signature,
                 "edition": measure.edition,
                 "points": measure.points,
-                "lower_is_better": measure.metric in LOWER_IS_BETTER,
+                "better": measure.better,
                 "averaged": measure.averaged,
                 "samples_of": table.sources[m],
                 "languages": list(measure.languages),

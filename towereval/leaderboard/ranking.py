@@ -29,7 +29,7 @@ from towereval.leaderboard.averages import (
 )
 from towereval.leaderboard.build import Board
 from towereval.leaderboard.scored import Scored, common, read_scored
-from towereval.leaderboard.table import LOWER_IS_BETTER, Measure, Table
+from towereval.leaderboard.table import Measure, Table
 from towereval.ranks import DRAWS, LEVEL, MOST_NUMBERS, check_same_items, rank_sets
 from towereval.statistics import FEWEST_CLUSTERS
 from towereval.types import Metric
@@ -71,7 +71,10 @@ def key(measures: Sequence[int], languages: Sequence[str]) -> str:
 
 
 def rank(board: Board, table: Table, rho_M: Floats, find_metric: FindMetric) -> Ranks:
-    """The ranks of every measure and of the average over tasks, in every selection of languages."""
+    """The ranks of every measure and of the average over tasks, in every selection of languages.
+
+    None of a measure that has no better values.
+    """
     columns = dict(_columns(table, rho_M))
     models = len(table.models)
     pairs = models * (models - 1) // 2
@@ -107,8 +110,9 @@ def _method(max_t: bool, paired: int, columns: int) -> str:
 def _columns(
     table: Table, rho_M: Floats
 ) -> Iterator[tuple[str, tuple[tuple[int, ...], tuple[str, ...], Average]]]:
+    ranked = [m for m, measure in enumerate(table.measures) if measure.better != "neither"]
     for selection in selections(table.languages):
-        for m in range(len(table.measures)):
+        for m in ranked:
             mine = languages_of(table, (m,), selection.languages)
             average = over_languages(table, rho_M, m, mine)
             if average is not None:
@@ -122,7 +126,7 @@ def _columns(
 
 def _signed(table: Table, measures: Sequence[int], average: Average) -> Average:
     """With higher values for better models, whatever the metric."""
-    if table.measures[measures[0]].metric in LOWER_IS_BETTER:
+    if table.measures[measures[0]].better == "smaller":
         return replace(average, value_K=-average.value_K)
     return average
 
@@ -130,7 +134,7 @@ def _signed(table: Table, measures: Sequence[int], average: Average) -> Average:
 def _evidence(board: Board, table: Table, find_metric: FindMetric) -> dict[int, _Evidence]:
     found = {}
     for m, measure in enumerate(table.measures):
-        metric = find_metric(measure)
+        metric = find_metric(measure) if measure.better != "neither" else None
         if metric is None:
             continue
         one = _Evidence(metric)
@@ -166,7 +170,7 @@ def _influences(
     parts: dict[int, list[Influence]] = {}
     for m in measures:
         mine = languages_of(table, (m,), languages)
-        sign = -1.0 if table.measures[m].metric in LOWER_IS_BETTER else 1.0
+        sign = -1.0 if table.measures[m].better == "smaller" else 1.0
         for k, influence in _of_measure(evidence[m], mine).items():
             signed = replace(influence, value=sign * influence.value, parts=sign * influence.parts)
             parts.setdefault(k, []).append(signed)

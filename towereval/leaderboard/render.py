@@ -20,6 +20,7 @@ from towereval.leaderboard import fidelity
 from towereval.leaderboard.table import FIDELITIES
 from towereval.printable import visible
 from towereval.store import storable
+from towereval.types import WAYS
 
 SCRIPTS = (
     *("data.js", "averages.js", "view.js", "grid.js", "spoken.js"),
@@ -162,7 +163,7 @@ def _measure(measure: Mapping[str, Any], measures: list[Mapping[str, Any]]) -> d
         **measure,
         **{name: visible(measure[name], NAME_LENGTH) for name in ("task", "variant", "signature")},
         "label": visible(label, 80),
-        "metric_label": visible(named, 40),
+        "metric_label": visible(named + WAYS[measure["better"]], 60),
         "fidelity": measure["metric"] in FIDELITIES,
     }
 

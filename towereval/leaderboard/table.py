@@ -16,15 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from towereval.leaderboard.build import FIDELITY, Board
-from towereval.types import Result
+from towereval.types import Better, Result
 
-# Metrics that are no share of what is right: they are never averaged with such, and these are
-# printed as they are, all others in per cent.
+# Metrics that are no share of what is right, nor are those whose larger values are not better: they
+# are never averaged with such. The first are printed as they are, all others in per cent.
 AS_IT_IS = frozenset({"bleu", "chrf", "chrf_pp", "perception_score", "cognition_score"})
 FIDELITIES = frozenset({FIDELITY, f"{FIDELITY}_judged", f"{FIDELITY}_without_image"})
-LOWER_IS_BETTER = frozenset({"cer", "image_fidelity_loss"})
 LEARNED = frozenset({"xcomet_xl", "comet22", "cometkiwi22"})
-NO_SHARE = AS_IT_IS | LOWER_IS_BETTER | FIDELITIES | LEARNED | {"cider", "rouge_l", "yes_rate"}
+NO_SHARE = AS_IT_IS | FIDELITIES | LEARNED | {"cider", "rouge_l"}
 ROUNDING = 1e-9
 
 
@@ -46,6 +45,7 @@ class Measure:
     languages: tuple[str, ...] = ()
     points: float = 100.0
     averaged: bool = False
+    better: Better = "larger"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +154,7 @@ def _measure(line: Result, editions: Mapping[tuple[object, ...], int]) -> Measur
         *(line.task, line.variant, line.task_version, line.split, line.metric),
         *(line.signature, edition),
         points=points,
+        better=line.better,
     )
 
 
@@ -202,7 +203,7 @@ def _averaged(
     are shares.
     """
     shares = sorted(
-        (measure for measure in models if measure.metric not in NO_SHARE),
+        (one for one in models if one.better == "larger" and one.metric not in NO_SHARE),
         key=lambda one: (one.variant, places.get((one.task, one.variant, one.metric), 0)),
     )
     full = [measure for measure in shares if measure.split == "full"]

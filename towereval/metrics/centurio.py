@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from towereval.errors import Unscorable
-from towereval.types import Response, Sample
+from towereval.types import Better, Response, Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ class LabelAccuracy:
 
     scale: ClassVar[float] = 1.0
     mean: ClassVar[bool] = True
+    better: ClassVar[Better] = "larger"
 
     @property
     def name(self) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from towereval.errors import DataError, Unscorable
-from towereval.types import Response, Sample
+from towereval.types import Better, Response, Sample
 
 LETTERS = "ABCDEFGHIJ"
 
@@ -35,6 +35,7 @@ class OptionAccuracy:
 
     scale: ClassVar[float] = 1.0
     mean: ClassVar[bool] = True
+    better: ClassVar[Better] = "larger"
 
     @property
     def name(self) -> str:

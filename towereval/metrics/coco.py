@@ -18,7 +18,7 @@ from towereval.metrics.caption import cider, clean_caption, rouge_l
 from towereval.metrics.segmentation import segment
 from towereval.metrics.translation import Chrf, chrf_of, multi_reference_statistics
 from towereval.metrics.treebank import treebank_tokens
-from towereval.types import Response, Sample, SampleScorer
+from towereval.types import Better, Response, Sample, SampleScorer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,6 +47,7 @@ class Cider:
     name: ClassVar[str] = "cider"
     scale: ClassVar[float] = 10.0
     mean: ClassVar[bool] = True
+    better: ClassVar[Better] = "larger"
 
     @property
     def signature(self) -> str:
@@ -67,6 +68,7 @@ class RougeL:
     name: ClassVar[str] = "rouge_l"
     scale: ClassVar[float] = 1.0
     mean: ClassVar[bool] = True
+    better: ClassVar[Better] = "larger"
 
     @property
     def signature(self) -> str:
@@ -89,6 +91,7 @@ class CaptionChrf:
     name: ClassVar[str] = "chrf"
     scale: ClassVar[float] = 100.0
     mean: ClassVar[bool] = False
+    better: ClassVar[Better] = "larger"
 
     @property
     def signature(self) -> str:

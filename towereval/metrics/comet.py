@@ -24,7 +24,7 @@ from typing import Any, ClassVar, TypeAlias
 from towereval.data.media import cache_folder, write_atomically
 from towereval.environments import COMET_PYTHON, JsonProcess, ProcessDied, comet_python
 from towereval.errors import EngineError, ModelError, Unscorable, UsageError
-from towereval.types import Response, Sample, digest
+from towereval.types import Better, Response, Sample, digest
 
 NOT_INSTALLED = "not installed; run: towereval setup comet"
 WORKER = Path(__file__).with_name("comet_worker.py")
@@ -71,6 +71,7 @@ class Comet:
 
     scale: ClassVar[float] = 1.0
     mean: ClassVar[bool] = True
+    better: ClassVar[Better] = "larger"
 
     def __post_init__(self) -> None:
         if self.dtype not in ("float32", "float16"):  # bfloat16 moves xCOMET by up to 0.04

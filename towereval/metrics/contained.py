@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from towereval.errors import Unscorable
-from towereval.types import Response, Sample
+from towereval.types import Better, Response, Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,7 @@ class ContainedAnswer:
     signature: ClassVar[str] = "accuracy|rule:contained|version:1"
     scale: ClassVar[float] = 1.0
     mean: ClassVar[bool] = True
+    better: ClassVar[Better] = "larger"
 
     def sample(self, sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
         if not sample.references:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from towereval.errors import Unscorable
-from towereval.types import Response, Sample
+from towereval.types import Better, Response, Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,7 @@ class ContrastiveAccuracy:
     signature: ClassVar[str] = "contrastive_accuracy|rule:commute|nll:mean|version:1"
     scale: ClassVar[float] = 1.0
     mean: ClassVar[bool] = True
+    better: ClassVar[Better] = "larger"
 
     def sample(self, sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
         if len(responses) != 2:

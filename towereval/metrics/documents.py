@@ -15,7 +15,7 @@ from towereval.errors import Unscorable
 from towereval.metrics.extras import extra_module
 from towereval.metrics.spans import replace_spans
 from towereval.metrics.trees import Node, levenshtein, tree_edit_distance
-from towereval.types import Response, Sample
+from towereval.types import Better, Response, Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,7 @@ class OneMinusNed:
     signature: ClassVar[str] = "one_minus_ned|rule:cc_ocr|version:1"
     scale: ClassVar[float] = 1.0
     mean: ClassVar[bool] = True
+    better: ClassVar[Better] = "larger"
 
     def sample(self, sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
         prediction, reference = responses[0].text, _reference(sample)
@@ -48,6 +49,7 @@ class Teds:
     signature: ClassVar[str] = "teds|rule:cc_ocr|structure:no|version:1"
     scale: ClassVar[float] = 1.0
     mean: ClassVar[bool] = True
+    better: ClassVar[Better] = "larger"
 
     def sample(self, sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
         return (teds(responses[0].text, _reference(sample)),)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from towereval.errors import Unscorable
-from towereval.types import Response, Sample
+from towereval.types import Better, Response, Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class ExactMatch:
     signature: ClassVar[str] = "exact_match|rule:lmms_eval|version:1"
     scale: ClassVar[float] = 1.0
     mean: ClassVar[bool] = True
+    better: ClassVar[Better] = "larger"
 
     def sample(self, sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
         return (exact_match(responses[0].text, sample.references),)
@@ -39,6 +40,7 @@ class ChoiceLetter:
     signature: ClassVar[str] = "accuracy|rule:choice_letter|version:1"
     scale: ClassVar[float] = 1.0
     mean: ClassVar[bool] = True
+    better: ClassVar[Better] = "larger"
 
     def sample(self, sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
         letter = choice_letter(responses[0].text)
@@ -59,6 +61,7 @@ class OptionLetter:
     signature: ClassVar[str] = "accuracy|rule:videomme|version:1"
     scale: ClassVar[float] = 1.0
     mean: ClassVar[bool] = True
+    better: ClassVar[Better] = "larger"
 
     def sample(self, sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
         if not sample.choices:

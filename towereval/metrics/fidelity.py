@@ -18,7 +18,7 @@ from typing import ClassVar
 from towereval.errors import ScoringFailed, TowerevalError, Unscorable, UsageError
 from towereval.languages import LANGUAGES
 from towereval.metrics import identification
-from towereval.types import Response, Sample, SampleScorer
+from towereval.types import Better, Response, Sample, SampleScorer
 
 # Fewer letters do not tell: Latin and Cyrillic ones, those of scripts that few languages share, and
 # characters that stand for syllables or words.
@@ -83,6 +83,8 @@ class LanguageFidelity:
 
     scale: ClassVar[float] = 1.0
     mean: ClassVar[bool] = True
+    better: ClassVar[Better] = "larger"
+    aside: ClassVar[bool] = True
 
     @property
     def signature(self) -> str:
@@ -110,6 +112,8 @@ class ImageFidelityLoss:
     minuend: ClassVar[str] = "without the picture"
     scale: ClassVar[float] = 1.0
     mean: ClassVar[bool] = True
+    better: ClassVar[Better] = "smaller"
+    aside: ClassVar[bool] = True
 
     @property
     def signature(self) -> str:

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from towereval.errors import Unscorable
 from towereval.languages import LANGUAGES
 from towereval.metrics.identification import accepted
-from towereval.types import Decoding, Message, Request, Response, Sample, Text
+from towereval.types import Better, Decoding, Message, Request, Response, Sample, Text
 
 ISSUES = ("other_language", "mixed", "script", "meta", "degenerate")
 # The longest answer that a judge is shown; its end matters as much as its beginning.
@@ -64,6 +64,8 @@ class LanguageFidelityJudged:
     signature: ClassVar[str] = "language_fidelity_judged|prompt:1|temperature:0|seed:0|version:1"
     scale: ClassVar[float] = 1.0
     mean: ClassVar[bool] = True
+    better: ClassVar[Better] = "larger"
+    aside: ClassVar[bool] = True
 
     def question(self, sample: Sample, responses: Sequence[Response]) -> Request | None:
         if sample.choices:

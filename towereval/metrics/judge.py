@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 from towereval.errors import Unscorable
 from towereval.metrics.alm_bench import official_judge_prompt
-from towereval.types import Decoding, Message, Request, Response, Sample, Text
+from towereval.types import Better, Decoding, Message, Request, Response, Sample, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,7 @@ class AlmBenchJudge:
     signature: ClassVar[str] = "judge|rule:alm_bench|prompt:official|temperature:0|seed:0|version:1"
     scale: ClassVar[float] = 1.0
     mean: ClassVar[bool] = True
+    better: ClassVar[Better] = "larger"
 
     def question(self, sample: Sample, responses: Sequence[Response]) -> Request | None:
         text = official_judge_prompt(
@@ -65,6 +66,7 @@ class VideoJudge:
     signature: ClassVar[str] = "judge|rule:video_chatgpt|prompt:1|temperature:0|seed:0|version:1"
     scale: ClassVar[float] = 1.0
     mean: ClassVar[bool] = True
+    better: ClassVar[Better] = "larger"
 
     def question(self, sample: Sample, responses: Sequence[Response]) -> Request | None:
         if sample.choices:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from towereval.errors import Unscorable
 from towereval.metrics.trees import Node, levenshtein, tree_edit_distance
-from towereval.types import Response, Sample
+from towereval.types import Better, Response, Sample
 
 _EPSILON = 1e-6
 
@@ -28,6 +28,7 @@ class KieF1:
     signature: ClassVar[str] = "kie_f1|rule:cc_ocr|average:micro|version:1"
     scale: ClassVar[float] = 1.0
     mean: ClassVar[bool] = False
+    better: ClassVar[Better] = "larger"
 
     def sample(self, sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
         counts = field_counts(*_answers(sample, responses)).values()
@@ -45,6 +46,7 @@ class KieAccuracy:
     signature: ClassVar[str] = "kie_accuracy|rule:cc_ocr|eps:1e-6|version:1"
     scale: ClassVar[float] = 1.0
     mean: ClassVar[bool] = True
+    better: ClassVar[Better] = "larger"
 
     def sample(self, sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
         return (tree_accuracy(*_answers(sample, responses)),)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from towereval.errors import Unscorable
 from towereval.metrics.yes_no import VERDICTS, YesNoRule, wanted
-from towereval.types import Response, Sample
+from towereval.types import Better, Response, Sample
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,6 +38,7 @@ class PairAccuracy:
 
     scale: ClassVar[float] = 1.0
     mean: ClassVar[bool] = True
+    better: ClassVar[Better] = "larger"
 
     @property
     def name(self) -> str:
@@ -67,6 +68,7 @@ class MmeScore:
     rule: YesNoRule
 
     mean: ClassVar[bool] = False
+    better: ClassVar[Better] = "larger"
 
     @property
     def name(self) -> str:

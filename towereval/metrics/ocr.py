@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import ClassVar, Literal
 
 from towereval.errors import Unscorable
-from towereval.types import Response, Sample
+from towereval.types import Better, Response, Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class OcrBenchAccuracy:
     name: ClassVar[str] = "accuracy"
     scale: ClassVar[float] = 1.0
     mean: ClassVar[bool] = True
+    better: ClassVar[Better] = "larger"
 
     @property
     def signature(self) -> str:
@@ -56,6 +57,7 @@ class ReadingF1:
     average: Literal["macro", "micro"] = "macro"
 
     scale: ClassVar[float] = 1.0
+    better: ClassVar[Better] = "larger"
 
     @property
     def name(self) -> str:

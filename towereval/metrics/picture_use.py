@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from towereval.errors import Unscorable
 from towereval.metrics.contrastive import contrastive_accuracy, mean_negative_log_likelihood
-from towereval.types import Response, Sample
+from towereval.types import Better, Response, Sample
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,6 +61,7 @@ class LikelihoodGain:
     # There is no best value: 1 nat is what margins of `compare` are a part of.
     scale: ClassVar[float] = 1.0
     mean: ClassVar[bool] = False
+    better: ClassVar[Better] = "larger"
     unbounded: ClassVar[bool] = True
 
     @property
@@ -112,6 +113,7 @@ class ImageSwapAccuracy:
     signature: ClassVar[str] = "image_swap_accuracy|rule:both|nll:mean|version:1"
     scale: ClassVar[float] = 1.0
     mean: ClassVar[bool] = True
+    better: ClassVar[Better] = "larger"
 
     def sample(self, sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
         found = named(sample, responses)

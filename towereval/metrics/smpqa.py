@@ -1,15 +1,14 @@
-"""What Centurio's accuracies do not tell of SMPQA: how near a label was, and a bias to yes."""
+"""What Centurio's accuracies do not tell of SMPQA: how near a label was."""
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from towereval.errors import Unscorable
-from towereval.types import Response, Sample
+from towereval.types import Better, Response, Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +23,7 @@ class CharacterAccuracy:
     signature: ClassVar[str] = "character_accuracy|rule:1-cer|fold:nfc,case,edges|version:1"
     scale: ClassVar[float] = 1.0
     mean: ClassVar[bool] = True
+    better: ClassVar[Better] = "larger"
 
     def sample(self, sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
         if sample.group != "reading":
@@ -34,33 +34,6 @@ class CharacterAccuracy:
 
     def corpus(self, total: Sequence[float], count: int) -> float:
         return total[0] / count
-
-
-@dataclass(frozen=True, slots=True)
-class YesRate:
-    """How often the answer is yes, of those that are yes or no; half of the questions want a yes.
-
-    A measure of bias, not of quality: neither 0 nor 1 is good.
-    """
-
-    name: ClassVar[str] = "yes_rate"
-    signature: ClassVar[str] = "yes_rate|rule:first_word|version:1"
-    scale: ClassVar[float] = 1.0
-    mean: ClassVar[bool] = True
-
-    def sample(self, sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
-        if sample.group != "grounding":
-            return ()
-        word = _FIRST_WORD.match(responses[0].text[:200])
-        if word is None or word[1].lower() not in ("yes", "no"):
-            raise Unscorable("the answer is neither yes nor no")
-        return (float(word[1].lower() == "yes"),)
-
-    def corpus(self, total: Sequence[float], count: int) -> float:
-        return total[0] / count
-
-
-_FIRST_WORD = re.compile(r"\W*(\w+)")
 
 
 def character_accuracy(prediction: str, label: str) -> float:

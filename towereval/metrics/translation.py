@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from towereval.errors import Unscorable
-from towereval.types import Response, Sample
+from towereval.types import Better, Response, Sample
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,6 +31,7 @@ class Bleu:
     name: ClassVar[str] = "bleu"
     scale: ClassVar[float] = 100.0
     mean: ClassVar[bool] = False
+    better: ClassVar[Better] = "larger"
 
     @property
     def signature(self) -> str:
@@ -52,6 +53,7 @@ class Chrf:
     name: ClassVar[str] = "chrf"
     scale: ClassVar[float] = 100.0
     mean: ClassVar[bool] = False
+    better: ClassVar[Better] = "larger"
 
     @property
     def signature(self) -> str:
@@ -72,6 +74,7 @@ class ChrfPlusPlus:
     name: ClassVar[str] = "chrf_pp"
     scale: ClassVar[float] = 100.0
     mean: ClassVar[bool] = False
+    better: ClassVar[Better] = "larger"
 
     @property
     def signature(self) -> str:

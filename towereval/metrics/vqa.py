@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from towereval.errors import Unscorable
-from towereval.types import Response, Sample
+from towereval.types import Better, Response, Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,7 @@ class VqaAccuracy:
     signature: ClassVar[str] = "vqa_accuracy|rule:evalai|answers:10|version:1"
     scale: ClassVar[float] = 1.0
     mean: ClassVar[bool] = True
+    better: ClassVar[Better] = "larger"
 
     def sample(self, sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
         return (vqa_accuracy(responses[0].text, sample.references),)

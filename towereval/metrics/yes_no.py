@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 from towereval.errors import Unscorable
-from towereval.types import Response, Sample
+from towereval.types import Better, Response, Sample
 
 if TYPE_CHECKING:
     import numpy as np
@@ -108,6 +108,7 @@ class YesNoAccuracy:
     name: ClassVar[str] = "accuracy"
     scale: ClassVar[float] = 1.0
     mean: ClassVar[bool] = True
+    better: ClassVar[Better] = "larger"
 
     @property
     def signature(self) -> str:
@@ -129,6 +130,7 @@ class YesNoF1:
     name: ClassVar[str] = "f1"
     scale: ClassVar[float] = 1.0
     mean: ClassVar[bool] = False
+    better: ClassVar[Better] = "larger"
 
     @property
     def signature(self) -> str:
@@ -153,20 +155,31 @@ class YesNoF1:
 
 @dataclass(frozen=True, slots=True)
 class YesNoRate:
-    """How often the answer says yes. A measure of bias, not of quality: half of the answers are."""
+    """How often the answer says yes, of those that say yes or no; another one is unscored.
+
+    A bias, not a quality: half of POPE's and SMPQA's questions want a yes. `group` is the only one
+    of the task's that asks for one, "" for all.
+    """
 
     rule: YesNoRule
+    group: str = ""
 
     name: ClassVar[str] = "yes_rate"
     scale: ClassVar[float] = 1.0
     mean: ClassVar[bool] = True
+    better: ClassVar[Better] = "neither"
 
     @property
     def signature(self) -> str:
-        return f"yes_rate|rule:yes_no_{self.rule}|version:1"
+        return f"yes_rate|rule:yes_no_{self.rule}|of:yes,no|version:2"
 
     def sample(self, sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
-        return (float(_said(self.rule, sample, responses) is True),)
+        if self.group and sample.group != self.group:
+            return ()
+        said = _said(self.rule, sample, responses)
+        if said is None:
+            raise Unscorable("the answer says neither yes nor no")
+        return (float(said),)
 
     def corpus(self, total: Sequence[float], count: int) -> float:
         return total[0] / count

@@ -175,7 +175,7 @@ class Grid {
     if (Number.isNaN(value)) return this.missingHtml(column, model, name, at);
     const { n, failed } = this.counts(column, model);
     const mark = failed > 0.01 * (n + failed) ? `<b class="failed" title="${failed} of ${n + failed} failed">!</b>` : "";
-    if (size.heat && c < 0) return `<td class="${name}" ${at}>${mark}${value.toFixed(1)}</td>`;
+    if (size.heat && (c < 0 || column.better === "neither")) return `<td class="${name}" ${at}>${mark}${value.toFixed(1)}</td>`;
     if (size.heat) {
       const { best, worst } = coloursOf(view, column);
       const step = Math.max(0, Math.min(10, Math.round(((value - worst) / (best - worst || 1)) * 10)));

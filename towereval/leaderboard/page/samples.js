@@ -183,7 +183,7 @@ function languagePlot(board, model, measure, codes) {
     rows.push({ code, cell, value: board.value[cell] });
   }
   if (!rows.length) return "";
-  rows.sort((a, b) => (about.lower_is_better ? a.value - b.value : b.value - a.value));
+  rows.sort((a, b) => (about.better === "smaller" ? a.value - b.value : b.value - a.value));
   const lines = rows.map(({ code, cell, value }) => {
     const known = !Number.isNaN(board.low[cell]);
     const [low, high] = known ? [board.low[cell], board.high[cell]] : [value, value];

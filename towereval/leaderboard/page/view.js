@@ -107,7 +107,7 @@ function measureColumn(board, measure, codes, id, code) {
     below: code ? "" : about.metric_label,
     over: code ? measureName(about) : "",
     title: `${measureName(about)} (${about.signature}), ${describeCodes(board, codes)}`,
-    lower: about.lower_is_better,
+    better: about.better,
   };
 }
 
@@ -124,7 +124,7 @@ function tasksColumn(board, measures, codes, id, head) {
     below: id === "average" ? "" : `${languageName(board, id)}${names.length > 1 ? `, ${names.length} tasks` : ""}`,
     over: "",
     title: `${names.length > 1 ? "mean of " : ""}${names.join(", ")}; ${describeCodes(board, codes)}`,
-    lower: average.measures.every((measure) => board.measures[measure].lower_is_better),
+    better: average.measures.length === 1 ? board.measures[average.measures[0]].better : "larger",
   };
 }
 
@@ -180,11 +180,11 @@ const DRAWN = 40;
 function rangeOf(view, column) {
   return kept(view, `range ${column.id}`, () => {
     const values = sortedValues(view, [column]);
-    const last = column.lower ? values[Math.min(DRAWN, values.length) - 1] : values.at(-DRAWN) ?? values[0];
+    const last = column.better === "smaller" ? values[Math.min(DRAWN, values.length) - 1] : values.at(-DRAWN) ?? values[0];
     const range = { from: Infinity, to: -Infinity };
     for (const model of view.models) {
       const value = column.value[model];
-      if (Number.isNaN(value) || (column.lower ? value > last : value < last)) continue;
+      if (Number.isNaN(value) || (column.better === "smaller" ? value > last : value < last)) continue;
       const known = !Number.isNaN(column.low[model]);
       range.from = Math.min(range.from, known ? column.low[model] : value);
       range.to = Math.max(range.to, known ? column.high[model] : value);
@@ -202,7 +202,7 @@ function coloursOf(view, column) {
       view.state.view === "task" ? other === column : other.measures.join("+") === same);
     const values = sortedValues(view, alike);
     const tenth = values.length >= 10 ? Math.floor(values.length / 10) : 0;
-    return column.lower
+    return column.better === "smaller"
       ? { best: values[0], worst: values.at(-1 - tenth) }
       : { best: values.at(-1), worst: values[tenth] };
   });

@@ -44,7 +44,9 @@ function statusHtml(board, view) {
   parts.push(`${n.toLocaleString("en")} scores`, `<span${failed ? ' class="failed"' : ""}>${failed.toLocaleString("en")} failed</span>`);
   const html = [`<span>${parts.join(", ")}</span>`];
   if (ranked && !ranked.ranks && board.models.length > 1) {
-    html.push("<span>no ranks: they are computed for all, for groups, tiers and scripts, and for single languages</span>");
+    const why = ranked.better === "neither" ? "neither more nor less of it is better" :
+      "they are computed for all, for groups, tiers and scripts, and for single languages";
+    html.push(`<span>no ranks: ${why}</span>`);
   }
   if (state.cells === "heat") {
     const steps = Array.from({ length: 11 }, (_, step) => `<i class="heat-${step}"></i>`).join("");
