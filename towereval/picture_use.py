@@ -98,7 +98,7 @@ class PictureUse:
         if reasons and "" not in reasons:
             why = "; ".join(sorted(reasons))
             raise UsageError(f"{self.name}@{self.variant} has no sample to ask about: {why}")
-        wrong = pictures.deranged(self.seed)
+        wrong = strangers(pictures.of_language, self.seed)
         for sample in self.task.samples(source, languages):
             yield self._asked(sample, pictures, wrong)
 
@@ -136,7 +136,7 @@ class PictureUse:
         own = media_of(sample.prompt)
         if reason := unasked(sample):
             return replace(sample, meta={**meta, UNASKED: reason})
-        if stranger := wrong.get((sample.language, _hashes(own))):
+        if stranger := wrong.get((sample.language, hashes(own))):
             meta[WRONG] = _dumped(stranger)
         if partner := pictures.partner(sample, self._candidates(sample)):
             meta[SWAPPED] = _dumped(partner)
@@ -155,26 +155,10 @@ class _Pictures:
         if reason := unasked(sample):
             return reason
         own = media_of(sample.prompt)
-        self.of_language.setdefault(sample.language, {}).setdefault(_hashes(own), own)
+        self.of_language.setdefault(sample.language, {}).setdefault(hashes(own), own)
         if candidates:
             self.paired.setdefault(_pair(sample, candidates), []).append(own)
         return ""
-
-    def deranged(self, seed: int) -> dict[Content, Shown]:
-        """For the pictures of each language others of it, none the same by content.
-
-        Each gets the next one that fits in a seeded order of all.
-        """
-        found: dict[Content, Shown] = {}
-        for language, contents in self.of_language.items():
-            # The seed alone: parallel items get the same wrong picture in every language.
-            ring = list(contents.values())
-            random.Random(seed).shuffle(ring)
-            for index, own in enumerate(ring):
-                others = (ring[(index + step) % len(ring)] for step in range(1, len(ring)))
-                if stranger := next((each for each in others if _differs(own, each)), ()):
-                    found[language, _hashes(own)] = stranger
-        return found
 
     def partner(self, sample: Sample, candidates: Sequence[str]) -> Shown:
         """The picture of the row whose candidates are the same, swapped; () where there is none."""
@@ -218,14 +202,33 @@ def unasked(sample: Sample) -> str:
     return "" if showing(sample.prompt, ()) else "its question is the picture alone"
 
 
-def _hashes(shown: Iterable[Image | Video]) -> tuple[str, ...]:
+def hashes(shown: Iterable[Image | Video]) -> tuple[str, ...]:
     return tuple(part.sha256 for part in shown)
+
+
+def strangers(
+    of_language: Mapping[str, Mapping[tuple[str, ...], Shown]], seed: int
+) -> dict[Content, Shown]:
+    """For the pictures of each language, by their hashes, others of it, none the same by content.
+
+    Each gets the next one that fits in a seeded order of all; what none fits is left out.
+    """
+    found: dict[Content, Shown] = {}
+    for language, contents in of_language.items():
+        # The seed alone: parallel items get the same wrong picture in every language.
+        ring = list(contents.values())
+        random.Random(seed).shuffle(ring)
+        for index, own in enumerate(ring):
+            others = (ring[(index + step) % len(ring)] for step in range(1, len(ring)))
+            if stranger := next((each for each in others if _differs(own, each)), ()):
+                found[language, hashes(own)] = stranger
+    return found
 
 
 def _differs(own: Shown, other: Shown) -> bool:
     """As many of the same kinds, and none of the same content."""
     alike = [type(part) for part in own] == [type(part) for part in other]
-    return alike and not {*_hashes(own)} & {*_hashes(other)}
+    return alike and not {*hashes(own)} & {*hashes(other)}
 
 
 def _pair(sample: Sample, candidates: Sequence[str]) -> str:

@@ -70,7 +70,7 @@ def load_tasks(name: str) -> tuple[Task, ...]:
 
 
 def load_task(reference: str) -> Task:
-    """`NAME` or `NAME@VARIANT`, with `+picture-use` the diagnosis of it.
+    """`NAME` or `NAME@VARIANT`, with `+picture-use` or `+wrong-picture` the diagnosis of it.
 
     `HARNESS:REST` is a task of another harness: `bridges/HARNESS_tasks.py` is given the rest.
     """
@@ -90,11 +90,13 @@ def load_task(reference: str) -> Task:
 
 
 def _diagnosis(task: Task, name: str) -> Task:
-    from towereval import picture_use
+    from towereval import picture_use, wrong_picture
 
-    if name != picture_use.NAME:
-        raise UnknownName("diagnosis", name, [picture_use.NAME])
-    return picture_use.PictureUse(task)
+    if name == picture_use.NAME:
+        return picture_use.PictureUse(task)
+    if name == wrong_picture.NAME:
+        return wrong_picture.WrongPicture(task)
+    raise UnknownName("diagnosis", name, [picture_use.NAME, wrong_picture.NAME])
 
 
 def load_metric(reference: str, name: str) -> Metric:

@@ -330,6 +330,8 @@ def test_the_command_says_what_is_wrong_and_ends_with_1(tmp_path: Path) -> None:
         "id not unique": 1,
     }
     assert report["against"] == [{"task": "multi30k@towervision", "samples": 24, "undecoded": 0}]
+    german = towereval(*command, "--languages", "de", cwd=tmp_path)
+    assert "against multi30k@towervision: 8 samples" in german.stdout
 
 
 def test_the_command_ends_with_0_where_all_is_well(tmp_path: Path) -> None:
@@ -342,6 +344,7 @@ def test_the_command_ends_with_0_where_all_is_well(tmp_path: Path) -> None:
     ("words", "status", "said"),
     [
         (("--against", "multi31k"), 2, "unknown task 'multi31k'; did you mean multi30k"),
+        (("--against", "multi30k", "--languages", "ko"), 2, "unknown language 'ko'; known: "),
         (("--against", "multi30k", "--data", "multi30k=."), 4, "no test.jsonl or test.parquet"),
         (("none.jsonl",), 4, "none.jsonl: no such file"),
     ],

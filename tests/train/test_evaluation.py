@@ -11,6 +11,8 @@ import pytest
 from PIL import Image
 
 from towereval import plugins
+from towereval.cli import options
+from towereval.cli.run import OPTIONS
 from towereval.corpus.contamination import Held
 from towereval.corpus.pictures import Seen
 from towereval.data.folder import FolderSource
@@ -22,7 +24,7 @@ from towereval.types import Sample, Text, Video
 
 TASKS = {
     "ocrbench": 200,
-    "multi30k": 600,
+    "multi30k": 300,
     "commute": 96,
     "alm_bench@towervision-text": 300,
     "vimul_bench": 200,
@@ -41,6 +43,19 @@ def samples(folder: Path, name: str) -> list[Sample]:
     drawn_in = questions.CLIP_LANGUAGES if name == "vimul_bench" else phrases.LANGUAGES
     languages = [language for language in task.languages if language in drawn_in]
     return list(task.samples(FolderSource(folder / task.name), languages))
+
+
+def test_the_files_of_options_name_its_tasks_and_folders(folder: Path) -> None:
+    kept = set()
+    for name, diagnosis in (("run", ""), ("wrong-pictures", "+wrong-picture")):
+        read = options.from_file(folder / f"{name}.toml", OPTIONS)
+        assert read["tasks"] == [f"{task}{diagnosis}" for task in TASKS]
+        assert read["languages"] == [*phrases.LANGUAGES]
+        assert {Path(data) for data in read["data"].values()} == {
+            folder / task.partition("@")[0] for task in TASKS
+        }
+        kept.add(Path(read["output"]))
+    assert kept == {folder.parent / "scores", folder.parent / "scores-wrong-pictures"}
 
 
 def said(sample: Sample) -> str:
@@ -144,6 +159,6 @@ def test_no_picture_is_one_of_training(folder: Path) -> None:
         return bytes(np.ascontiguousarray(pixels))
 
     evaluated = {key(np.array(Image.open(file))) for file in folder.rglob("*.png")}
-    assert len(evaluated) == 200 + 200 + 96 + 300
+    assert len(evaluated) == 200 + 100 + 96 + 300
     shown = (record.pictures for kind in KINDS for record in trained(kind, 200))
     assert not evaluated & {key(picture) for pictures in shown for picture in pictures}

@@ -45,6 +45,7 @@ def validate(
     ] = None,
     data: Annotated[list[str] | None, typer.Option(help="A local copy of it, TASK=PATH.")] = None,
     split: Annotated[Split, typer.Option(help="Of the evaluation sets.")] = Split.FULL,
+    languages: Annotated[str, typer.Option(help="Read them in these alone, as de,core.")] = "",
     media: Media = None,
     identify: Annotated[
         bool,
@@ -68,7 +69,8 @@ def validate(
         if against:
             tasks = tuple(name for text in against for name in options.names(text))
             copies = {k: Path(v) for k, v in options.pairs(data or [], "--data").items()}
-            plan = Plan("", tasks, split=split.value, data=copies)
+            spoken = options.names(languages)
+            plan = Plan("", tasks, spoken, split=split.value, data=copies)
             held, read = hold(plan, lambda name: progress.stage(f"reading {name}", None))
         progress.stage("checking records", None)
         found = check(files, Checks(media, held, identify, workers), progress.advance)

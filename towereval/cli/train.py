@@ -56,8 +56,10 @@ def train(
     with started(device) as processes:
         folder = recipe_run.train(read, target, name, resume=resume, say=say, processes=processes)
     if processes.first:
-        family = "tiny:" if read.model.tiny is not None else ""  # which shows four frames of a clip
-        print(f"trained: towereval run --model {family}{folder} --tasks ...")
+        model, what = str(folder), "--tasks ..."
+        if read.model.tiny is not None:  # which is shown four frames of a clip
+            model, what = f"tiny:{folder}", f"--config {target / 'evaluation' / 'run.toml'}"
+        print(f"trained: towereval run --model {model} {what}")
 
 
 def _tell_plan(recipe: Recipe) -> None:

@@ -21,7 +21,10 @@ class Against:
 
 
 def hold(plan: Plan, advance: Callable[[str], None]) -> tuple[Held, list[Against]]:
-    """Read the plan's tasks in all their languages; no model is needed. Raises `TowerevalError`."""
+    """Read the plan's tasks in the plan's languages, else in all; no model is needed.
+
+    Raises `TowerevalError`.
+    """
     held, read = Held(), []
     for task in chosen_tasks(plan):
         name = f"{task.name}@{task.variant}"

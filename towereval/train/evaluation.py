@@ -1,7 +1,8 @@
 """Held-out drawings as folders that `towereval run --data TASK=FOLDER` reads.
 
 They have the columns of the benchmarks' data sets. The tasks ask their own questions of them;
-OCRBench's rows bring theirs.
+OCRBench's rows bring theirs. Beside them lie the options of the runs that read them, for `towereval
+run --config`: `run.toml`, and `wrong-pictures.toml`, which shows other rows' pictures.
 """
 
 from __future__ import annotations
@@ -18,15 +19,18 @@ from numpy.typing import NDArray
 from towereval.languages import LANGUAGES
 from towereval.train import drawings, drawn, phrases, questions
 
-COUNT = 200
+WORDS, CAPTIONS = 200, 100
 # Of each language: so many that what its questions share is told from what they ask.
 CHOICES, CLIPS = 60, 50
+TASKS = ("ocrbench", "multi30k", "commute", "alm_bench@towervision-text", "vimul_bench")
+# File -> what it appends to each task, and where its runs are kept, beside the drawings.
+_RUNS = {"run": ("", "scores"), "wrong-pictures": ("+wrong-picture", "scores-wrong-pictures")}
 
 
 def write(folder: Path, seed: int) -> None:
-    """`ocrbench`, `multi30k`, `commute`, `alm_bench` and `vimul_bench` below the folder."""
-    _write(folder / "ocrbench", "test", (_word_row(seed, index) for index in range(COUNT)))
-    _write(folder / "multi30k", "test", (_caption_row(seed, index) for index in range(COUNT)))
+    """A folder of each of `TASKS`, and the files of options."""
+    _write(folder / "ocrbench", "test", (_word_row(seed, index) for index in range(WORDS)))
+    _write(folder / "multi30k", "test", (_caption_row(seed, index) for index in range(CAPTIONS)))
     for language in ("de", "fr", "cs", "ru"):
         _write(folder / "commute", language, _ambiguous_rows(seed, language))
     for language in phrases.LANGUAGES:
@@ -35,6 +39,25 @@ def write(folder: Path, seed: int) -> None:
         _write(folder / "alm_bench", split, rows, "file_name")
     for language in questions.CLIP_LANGUAGES:
         _write_clips(folder / "vimul_bench", language, seed)
+    for name, (diagnosis, output) in _RUNS.items():
+        _write_options(folder / f"{name}.toml", diagnosis, folder.parent / output)
+
+
+def _write_options(file: Path, diagnosis: str, output: Path) -> None:
+    data = {task.partition("@")[0]: file.parent.resolve() for task in TASKS}
+    lines = [
+        f"tasks = {_toml([f'{task}{diagnosis}' for task in TASKS])}",
+        f"languages = {_toml(phrases.LANGUAGES)}",
+        f"output = {_toml(str(output.resolve()))}",
+        "[data]",
+        *(f"{name} = {_toml(str(folder / name))}" for name, folder in data.items()),
+    ]
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _toml(value: str | Sequence[str]) -> str:
+    """A text or a list of such: as JSON writes them, TOML reads them."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _word_row(seed: int, index: int) -> dict[str, Any]:

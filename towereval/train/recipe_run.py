@@ -4,7 +4,8 @@ OUTPUT/untrained/    the first weights, as a model
 OUTPUT/checkpoints/  one folder a stage, its last checkpoint
 OUTPUT/log.jsonl     losses and speed; a step that was run twice stands there twice
 OUTPUT/model/        the trained model
-OUTPUT/evaluation/   held-out drawings in the formats of benchmarks
+OUTPUT/evaluation/   held-out drawings in the formats of benchmarks, with the options of their runs
+OUTPUT/examples.jsonl  the first drawings that each stage saw, as `towereval data` reads them
 """
 
 from __future__ import annotations
@@ -17,7 +18,16 @@ from pathlib import Path
 from typing import Any
 
 from towereval.errors import UsageError
-from towereval.train import assemble, checkpoint, clips, evaluation, export, loop, tiny
+from towereval.train import (
+    assemble,
+    checkpoint,
+    clips,
+    evaluation,
+    example_records,
+    export,
+    loop,
+    tiny,
+)
 from towereval.train.checkpoint import State
 from towereval.train.loop import Report
 from towereval.train.model import picture_scale
@@ -78,6 +88,8 @@ def train(
         export.write(model.eval(), processor, output / "model", scale, card)
         if recipe.model.tiny is not None:
             evaluation.write(output / "evaluation", recipe.seed)
+        if all(source.drawn for stage in recipe.stages.values() for source in stage.data):
+            example_records.write(output / "examples.jsonl", recipe, processor)
     processes.agree("")
     return output / "model"
 
