@@ -13,8 +13,9 @@ from towereval.train import drawn
 from towereval.train.data import Record, Turn
 from towereval.train.loader import Loader
 from towereval.train.model import batch_nll
-from towereval.train.packing import Encoder, Example, Rendering, collate, pack
+from towereval.train.packing import Encoder, Example, Rendering, collate
 from towereval.train.recipe import Recipe
+from towereval.train.rows import Room, pack
 from towereval.train.stage_data import StageData
 
 KINDS = ("caption", "words", "ambiguous", "text")
@@ -38,9 +39,12 @@ def gradients(model: Any, encoder: Encoder, groups: list[list[Example]], packs: 
     return loss, {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
 
 
-def test_packed_is_unpacked(model: Any, encoder: Encoder, examples: list[Example]) -> None:
+@pytest.mark.parametrize("stacked", [False, True])
+def test_packed_is_unpacked(
+    stacked: bool, model: Any, encoder: Encoder, examples: list[Example]
+) -> None:
     alone, single = gradients(model, encoder, [[example] for example in examples], None)
-    packs = pack(examples, 256, 16)
+    packs = pack(examples, Room(400, 16), stacked=stacked)
     assert len(packs) < len(examples) / 2
     packed, together = gradients(model, encoder, [examples], packs)
     assert float(packed) == pytest.approx(float(alone), rel=1e-6)
@@ -91,16 +95,6 @@ def test_a_placeholder_without_a_picture_is_refused(encoder: Encoder) -> None:
     record = Record("x", "en", (Turn("user", "<image> what?"), Turn("assistant", "No.")))
     with pytest.raises(DataError, match="0 pictures, but 1 <image>"):
         encoder.example(record, Rendering())
-
-
-def test_packs_keep_both_budgets(examples: list[Example]) -> None:
-    packs = pack(examples, 400, 5)
-    assert sorted(i for indices in packs for i in indices) == list(range(len(examples)))
-    for indices in packs:
-        assert sum(len(examples[i].ids) for i in indices) <= 400
-        assert sum(examples[i].tiles for i in indices) <= 5
-    with pytest.raises(DataError, match="a pack holds 20 and 5"):
-        pack(examples, 20, 5)
 
 
 def test_what_no_pack_holds_is_left_out_and_counted(recipe: Recipe, encoder: Encoder) -> None:

@@ -11,7 +11,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from towereval.train.data import pixels_of
-from towereval.train.packing import Batch, Example, collate, pack
+from towereval.train.packing import Batch, Example, collate
+from towereval.train.rows import Room, pack
 from towereval.train.stage_data import StageData
 
 
@@ -66,7 +67,8 @@ class Loader:
     def prepare(self, number: int) -> Prepared:
         examples, too_long = self.data.examples(number)
         packing = self.data.packing
-        packs = pack(examples, packing.tokens, packing.tiles, packing.examples)
+        room = Room(packing.tokens, packing.tiles, packing.examples)
+        packs = pack(examples, room, stacked=packing.packs > 1 and self.width == 1)
         own = share(packs, examples, self.rank, self.world)
         batches = []
         for at in range(0, len(own), packing.packs):

@@ -191,34 +191,6 @@ class Encoder:
         return tuple(ids), tuple(weights)
 
 
-def pack(
-    examples: Sequence[Example], tokens: int, tiles: int, most: int | None = None
-) -> list[list[int]]:
-    """Indices of the examples of each pack, at most so many: first fit, the longest first.
-
-    Raises `DataError` for an example that no pack can hold.
-    """
-    packs: list[list[int]] = []
-    free: list[list[int]] = []
-    order = sorted(range(len(examples)), key=lambda i: (-len(examples[i].ids), i))
-    for index in order:
-        length, size = len(examples[index].ids), examples[index].tiles
-        if length > tokens or size > tiles:
-            raise DataError(
-                f"an example of {length} tokens and {size} tiles; a pack holds {tokens} and {tiles}"
-            )
-        for room, held in zip(free, packs, strict=True):
-            if room[0] >= length and room[1] >= size and len(held) != most:
-                room[0] -= length
-                room[1] -= size
-                held.append(index)
-                break
-        else:
-            packs.append([index])
-            free.append([tokens - length, tiles - size])
-    return packs
-
-
 def collate(
     examples: Sequence[Example],
     packs: Sequence[Sequence[int]],
