@@ -21,6 +21,7 @@ from towereval.corpus.quality import filter_file, find_metric
 from towereval.corpus.records import Slot
 from towereval.corpus.select import Choice
 from towereval.corpus.select import select as select_records
+from towereval.corpus.system_prompts import GROUPS, instruct_file
 from towereval.corpus.video_split import split
 from towereval.errors import DataError, UnknownName, UsageError
 from towereval.metrics.comet import Segment
@@ -235,8 +236,8 @@ def test_a_caption_gets_an_instruction_in_its_language(tmp_path: Path) -> None:
     assert after[0].messages[0].parts[0] is Slot.IMAGE
     assert after[0].messages[1] == before[0].messages[1]
     # The same record gets the same one wherever it stands.
-    assert paired(before[5], BANKS["ko"], 0) == after[5]
-    assert any(paired(one, BANKS["ko"], 1) != paired(one, BANKS["ko"], 0) for one in before[:9])
+    assert paired(before[5], BANKS, 0) == after[5]
+    assert any(paired(one, BANKS, 1) != paired(one, BANKS, 0) for one in before[:9])
     counts = pair_file(file, BANKS, 0, tmp_path / "again.jsonl", again=True)
     assert counts == {"ko": 60, "de": 1}
 
@@ -256,6 +257,46 @@ def test_a_language_without_a_bank_is_named(tmp_path: Path) -> None:
         own.write_text(text)
         with pytest.raises(UsageError, match="--banks"):
             read_banks(own)
+
+
+TRANSLATED = {"source_id": "1", "source_language": "en", "model": "m"}
+
+
+def test_what_is_added_to_a_translation_is_added_to_what_it_was(tmp_path: Path) -> None:
+    """Training sets the texts beside those before translation, one by one."""
+    before = {**TRANSLATED, "source_texts": ["A dog."]}
+    rows = [shown(f"{n}", "1.png", "<image>", language="ko", translation=before) for n in range(9)]
+    before = {**TRANSLATED, "source_texts": ["What is there?", "A dog."]}
+    rows.append(shown("asked", "1.png", "<image>Was?", language="de", translation=before))
+    file = write(tmp_path / "a.jsonl", *rows)
+    pair_file(file, BANKS, 0, tmp_path / "b.jsonl", again=True)
+    instruct_file(tmp_path / "b.jsonl", 0, tmp_path / "c.jsonl", again=False)
+    instruct_file(tmp_path / "c.jsonl", 1, tmp_path / "d.jsonl", again=True)
+    for one in records(tmp_path / "d.jsonl"):
+        assert one.translation is not None
+        prompt, asked, answer = one.translation.source_texts
+        assert one.messages[0].role == "system"
+        assert one.texts[0] == prompt
+        assert BANKS["en"].index(asked) == BANKS[one.language].index(one.texts[1])
+        assert answer == "A dog."
+    odd = {**before, "source_language": "ru"}
+    file = write(tmp_path / "a.jsonl", shown("1", "1.png", "<image>W?", translation=odd))
+    with pytest.raises(DataError, match=r"a.jsonl:1: no such caption instruction in 'ru'"):
+        pair_file(file, BANKS, 0, tmp_path / "b.jsonl", again=True)
+
+
+def test_system_prompts_are_the_papers(tmp_path: Path) -> None:
+    assert [len(prompts) for prompts in GROUPS.values()] == [7, 6, 7, 6, 5, 4]
+    assert len({prompt for prompts in GROUPS.values() for prompt in prompts}) == 35
+    done = towereval("data", "caption-prompts", "--system", cwd=tmp_path)
+    assert done.stdout.count("\n") == 35
+    assert "markers\t<description><answer>\n" in done.stdout
+    file = write(tmp_path / "a.jsonl", *(shown(f"{n}", "1.png", "<image>") for n in range(300)))
+    assert instruct_file(file, 0, tmp_path / "b.jsonl", again=False) == {"en": 300}
+    drawn = Counter(one.messages[0].text for one in records(tmp_path / "b.jsonl"))
+    assert len(drawn) == 35
+    assert instruct_file(tmp_path / "b.jsonl", 1, tmp_path / "c.jsonl", again=False) == {}
+    assert records(tmp_path / "c.jsonl") == records(tmp_path / "b.jsonl")
 
 
 def test_the_commands(tmp_path: Path) -> None:

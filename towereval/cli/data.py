@@ -213,11 +213,23 @@ def caption_prompts(
     seed: Annotated[int, typer.Option(help="Same seed and id, same instruction.")] = 0,
     banks: Annotated[Path | None, typer.Option(help="Your own, as JSON by language.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Replace those that are there.")] = False,
+    system: Annotated[
+        bool, typer.Option("--system", help="The paper's 35 system prompts instead, in English.")
+    ] = False,
 ) -> None:
     """Pair captions with instructions in their language, from the paper's banks."""
     from towereval.corpus.caption_prompts import BANKS, pair_file, read_banks
+    from towereval.corpus.system_prompts import GROUPS, instruct_file
     from towereval.errors import UsageError
+    from towereval.printable import visible
 
+    if system and banks is not None:
+        raise UsageError("--system prompts are the paper's: --banks goes without it")
+    if system and file is None:
+        for name, prompts in GROUPS.items():
+            for prompt in prompts:
+                print(f"{name}\t{visible(prompt)}")
+        return
     known = read_banks(banks) if banks is not None else BANKS
     if file is None:
         for language, bank in known.items():
@@ -226,9 +238,12 @@ def caption_prompts(
         return
     if output is None:
         raise UsageError("caption-prompts FILE wants --output FILE")
-    counts = pair_file(file, known, seed, output, again=again)
+    if system:
+        counts = instruct_file(file, seed, output, again=again)
+    else:
+        counts = pair_file(file, known, seed, output, again=again)
     for language, count in sorted(counts.items()):
-        print(f"{language}: {count} captions paired")
+        print(f"{language}: {count} {'records instructed' if system else 'captions paired'}")
     tell_media(file, output)
     print(output)
 

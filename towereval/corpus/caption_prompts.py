@@ -156,16 +156,43 @@ def pair_file(
                     f" some in {known}; --banks FILE adds others"
                 )
             counts[record.language] += 1
-            writer.add(paired(record, banks[record.language], seed))
+            try:
+                writer.add(paired(record, banks, seed))
+            except DataError as error:
+                raise DataError(f"{file}:{number}: {error}") from error
     return counts
 
 
-def paired(record: Record, bank: Sequence[str], seed: int) -> Record:
-    """The caption's record with the instruction that (seed, id) draws, after the picture."""
-    value = int.from_bytes(sha256(f"{seed} {record.id}".encode("utf-8", "replace")).digest(), "big")
+def paired(record: Record, banks: Mapping[str, Sequence[str]], seed: int) -> Record:
+    """The caption's record with the instruction that (seed, id) draws, after the picture.
+
+    Of a translated one the same instruction stands before translation. Raises `DataError` where the
+    language it was translated from has none.
+    """
+    bank = banks[record.language]
+    place = drawn(record, seed) % len(bank)
     slots = [part for turn in record.messages for part in turn.parts if not isinstance(part, Text)]
-    question = Turn("user", (*slots, Text(bank[value % len(bank)])))
-    return replace(record, messages=(*_system(record), question, record.messages[-1]))
+    question = Turn("user", (*slots, Text(bank[place])))
+    messages = (*_system(record), question, record.messages[-1])
+    translation = record.translation
+    if translation is not None:
+        before = banks.get(translation.source_language, ())
+        if place >= len(before):
+            raise DataError(f"no such caption instruction in {translation.source_language!r}")
+        if len(translation.source_texts) != len(record.texts):
+            raise DataError("not as many texts as before its translation")
+        head = sum(isinstance(part, Text) for turn in _system(record) for part in turn.parts)
+        tail = len(record.texts) - sum(isinstance(one, Text) for one in record.messages[-1].parts)
+        texts = translation.source_texts
+        translation = replace(
+            translation, source_texts=(*texts[:head], before[place], *texts[tail:])
+        )
+    return replace(record, messages=messages, translation=translation)
+
+
+def drawn(record: Record, seed: int) -> int:
+    """A number that the seed and the record's id draw."""
+    return int.from_bytes(sha256(f"{seed} {record.id}".encode("utf-8", "replace")).digest(), "big")
 
 
 def _system(record: Record) -> Iterator[Turn]:
