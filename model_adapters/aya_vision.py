@@ -7,18 +7,13 @@ and runs it through transformers' modules.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from towereval.family import Family
+from towereval.types import Checkpoint
 
-from towereval.chat import as_parts
-from towereval.mending import mended
-from towereval.types import Checkpoint, Prepared, Prompt, Rendered
-
-
-class AyaVision:
-    name = "aya_vision"
-    version = 1
-    checkpoints: Mapping[str, Checkpoint] = {
+adapter = Family(
+    name="aya_vision",
+    version=1,
+    checkpoints={
         "aya-vision-8b": Checkpoint(
             repo="CohereForAI/aya-vision-8b",
             licence="cc-by-nc-4.0",
@@ -28,16 +23,5 @@ class AyaVision:
             frame_size=364,  # one tile a frame
             architectures=("AyaVisionForConditionalGeneration",),
         ),
-    }
-
-    def render(self, prompt: Prompt, checkpoint: Checkpoint) -> Rendered:
-        return as_parts(prompt, checkpoint)
-
-    def clean(self, text: str) -> str:
-        return text.strip()
-
-    def prepare(self, folder: Path | None, cache: Path) -> Prepared:
-        return mended(folder, cache)
-
-
-adapter = AyaVision()
+    },
+)

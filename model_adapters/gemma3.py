@@ -7,12 +7,8 @@ sake.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-
-from towereval.chat import as_parts
-from towereval.mending import mended
-from towereval.types import Checkpoint, Prepared, Prompt, Rendered
+from towereval.family import Family
+from towereval.types import Checkpoint
 
 
 def _checkpoint(repo: str) -> Checkpoint:
@@ -26,22 +22,11 @@ def _checkpoint(repo: str) -> Checkpoint:
     )
 
 
-class Gemma3:
-    name = "gemma3"
-    version = 1
-    checkpoints: Mapping[str, Checkpoint] = {
+adapter = Family(
+    name="gemma3",
+    version=1,
+    checkpoints={
         "gemma3-4b": _checkpoint("google/gemma-3-4b-it"),
         "gemma3-12b": _checkpoint("google/gemma-3-12b-it"),
-    }
-
-    def render(self, prompt: Prompt, checkpoint: Checkpoint) -> Rendered:
-        return as_parts(prompt, checkpoint)
-
-    def clean(self, text: str) -> str:
-        return text.strip()
-
-    def prepare(self, folder: Path | None, cache: Path) -> Prepared:
-        return mended(folder, cache)
-
-
-adapter = Gemma3()
+    },
+)

@@ -7,12 +7,8 @@ repositories are for transformers' own classes; the others need remote code. A t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-
-from towereval.chat import as_parts
-from towereval.mending import mended
-from towereval.types import Checkpoint, Prepared, Prompt, Rendered
+from towereval.family import Family
+from towereval.types import Checkpoint
 
 
 def _checkpoint(repo: str) -> Checkpoint:
@@ -27,22 +23,11 @@ def _checkpoint(repo: str) -> Checkpoint:
     )
 
 
-class InternVl3:
-    name = "internvl3"
-    version = 1
-    checkpoints: Mapping[str, Checkpoint] = {
+adapter = Family(
+    name="internvl3",
+    version=1,
+    checkpoints={
         "internvl3-2b": _checkpoint("OpenGVLab/InternVL3-2B-hf"),
         "internvl3-8b": _checkpoint("OpenGVLab/InternVL3-8B-hf"),
-    }
-
-    def render(self, prompt: Prompt, checkpoint: Checkpoint) -> Rendered:
-        return as_parts(prompt, checkpoint)
-
-    def clean(self, text: str) -> str:
-        return text.strip()
-
-    def prepare(self, folder: Path | None, cache: Path) -> Prepared:
-        return mended(folder, cache)
-
-
-adapter = InternVl3()
+    },
+)

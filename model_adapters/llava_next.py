@@ -7,12 +7,8 @@ TowerVision's Table 9 names the second, its result tables the first.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-
-from towereval.chat import as_parts
-from towereval.mending import mended
-from towereval.types import Checkpoint, Prepared, Prompt, Rendered
+from towereval.family import Family
+from towereval.types import Checkpoint
 
 
 def _checkpoint(repo: str, licence: str) -> Checkpoint:
@@ -27,22 +23,11 @@ def _checkpoint(repo: str, licence: str) -> Checkpoint:
     )
 
 
-class LlavaNext:
-    name = "llava_next"
-    version = 1
-    checkpoints: Mapping[str, Checkpoint] = {
+adapter = Family(
+    name="llava_next",
+    version=1,
+    checkpoints={
         "llama3-llava-next-8b": _checkpoint("llava-hf/llama3-llava-next-8b-hf", "llama3"),
         "llava-v1.6-mistral-7b": _checkpoint("llava-hf/llava-v1.6-mistral-7b-hf", "apache-2.0"),
-    }
-
-    def render(self, prompt: Prompt, checkpoint: Checkpoint) -> Rendered:
-        return as_parts(prompt, checkpoint)
-
-    def clean(self, text: str) -> str:
-        return text.strip()
-
-    def prepare(self, folder: Path | None, cache: Path) -> Prepared:
-        return mended(folder, cache)
-
-
-adapter = LlavaNext()
+    },
+)

@@ -7,18 +7,13 @@ its own authors' gives its answers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from towereval.family import Family
+from towereval.types import Checkpoint
 
-from towereval.chat import as_string
-from towereval.mending import mended
-from towereval.types import Checkpoint, Prepared, Prompt, Rendered
-
-
-class LlavaVideo:
-    name = "llava_video"
-    version = 1
-    checkpoints: Mapping[str, Checkpoint] = {
+adapter = Family(
+    name="llava_video",
+    version=1,
+    checkpoints={
         "llava-video-7b": Checkpoint(
             repo="lmms-lab/LLaVA-Video-7B-Qwen2",
             licence="apache-2.0",
@@ -28,16 +23,7 @@ class LlavaVideo:
             unserved="it is in LLaVA-NeXT's own format, which neither vLLM nor transformers reads;"
             " import the logs of its own code: towereval import lmms-eval",
         ),
-    }
-
-    def render(self, prompt: Prompt, checkpoint: Checkpoint) -> Rendered:
-        return as_string(prompt, checkpoint, image="<image>\n", video="<image>\n")
-
-    def clean(self, text: str) -> str:
-        return text.strip()
-
-    def prepare(self, folder: Path | None, cache: Path) -> Prepared:
-        return mended(folder, cache)
-
-
-adapter = LlavaVideo()
+    },
+    image="<image>\n",
+    video="<image>\n",
+)

@@ -7,12 +7,8 @@ published in LLaVA-NeXT's own format; the first is the same architecture in tran
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-
-from towereval.chat import as_string
-from towereval.mending import mended
-from towereval.types import Checkpoint, Prepared, Prompt, Rendered
+from towereval.family import Family
+from towereval.types import Checkpoint
 
 
 def _checkpoint(repo: str, *, unserved: str = "") -> Checkpoint:
@@ -28,27 +24,17 @@ def _checkpoint(repo: str, *, unserved: str = "") -> Checkpoint:
     )
 
 
-class Pangea:
-    name = "pangea"
-    version = 1
-    checkpoints: Mapping[str, Checkpoint] = {
+adapter = Family(
+    name="pangea",
+    version=1,
+    checkpoints={
         "pangea-7b": _checkpoint("neulab/Pangea-7B-hf"),
         "culturalpangea-7b": _checkpoint(
             "neulab/CulturalPangea-7B",
             unserved="it is in LLaVA-NeXT's own format, which neither vLLM nor transformers reads;"
             " convert it as Pangea-7B-hf was, then --model pangea:FOLDER",
         ),
-    }
-
-    def render(self, prompt: Prompt, checkpoint: Checkpoint) -> Rendered:
-        # Qwen2's template writes its system turn itself, and wants a string.
-        return as_string(prompt, checkpoint, image="<image>\n")
-
-    def clean(self, text: str) -> str:
-        return text.strip()
-
-    def prepare(self, folder: Path | None, cache: Path) -> Prepared:
-        return mended(folder, cache)
-
-
-adapter = Pangea()
+    },
+    # Qwen2's template writes its system turn itself, and wants a string.
+    image="<image>\n",
+)

@@ -6,18 +6,13 @@ is in Mistral's own format; the one named here holds the same weights for transf
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from towereval.family import Family
+from towereval.types import Checkpoint
 
-from towereval.chat import as_parts
-from towereval.mending import mended
-from towereval.types import Checkpoint, Prepared, Prompt, Rendered
-
-
-class Pixtral:
-    name = "pixtral"
-    version = 1
-    checkpoints: Mapping[str, Checkpoint] = {
+adapter = Family(
+    name="pixtral",
+    version=1,
+    checkpoints={
         "pixtral-12b": Checkpoint(
             repo="mistral-community/pixtral-12b",
             licence="apache-2.0",
@@ -27,16 +22,5 @@ class Pixtral:
             frame_size=512,
             architectures=("LlavaForConditionalGeneration",),
         ),
-    }
-
-    def render(self, prompt: Prompt, checkpoint: Checkpoint) -> Rendered:
-        return as_parts(prompt, checkpoint)
-
-    def clean(self, text: str) -> str:
-        return text.strip()
-
-    def prepare(self, folder: Path | None, cache: Path) -> Prepared:
-        return mended(folder, cache)
-
-
-adapter = Pixtral()
+    },
+)

@@ -7,12 +7,8 @@ research licence, the 7B Apache-2.0. The chat template writes a system turn of i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-
-from towereval.chat import as_parts
-from towereval.mending import mended
-from towereval.types import Checkpoint, Prepared, Prompt, Rendered
+from towereval.family import Family
+from towereval.types import Checkpoint
 
 
 def _checkpoint(repo: str, licence: str) -> Checkpoint:
@@ -27,22 +23,11 @@ def _checkpoint(repo: str, licence: str) -> Checkpoint:
     )
 
 
-class Qwen25Vl:
-    name = "qwen2_5_vl"
-    version = 1
-    checkpoints: Mapping[str, Checkpoint] = {
+adapter = Family(
+    name="qwen2_5_vl",
+    version=1,
+    checkpoints={
         "qwen2.5-vl-3b": _checkpoint("Qwen/Qwen2.5-VL-3B-Instruct", "qwen-research"),
         "qwen2.5-vl-7b": _checkpoint("Qwen/Qwen2.5-VL-7B-Instruct", "apache-2.0"),
-    }
-
-    def render(self, prompt: Prompt, checkpoint: Checkpoint) -> Rendered:
-        return as_parts(prompt, checkpoint)
-
-    def clean(self, text: str) -> str:
-        return text.strip()
-
-    def prepare(self, folder: Path | None, cache: Path) -> Prepared:
-        return mended(folder, cache)
-
-
-adapter = Qwen25Vl()
+    },
+)

@@ -7,12 +7,8 @@ output is pooled to 196 tokens a frame.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-
-from towereval.chat import as_string
-from towereval.mending import mended
-from towereval.types import Checkpoint, Prepared, Prompt, Rendered
+from towereval.family import Family
+from towereval.types import Checkpoint
 
 
 def _checkpoint(repo: str) -> Checkpoint:
@@ -27,22 +23,13 @@ def _checkpoint(repo: str) -> Checkpoint:
     )
 
 
-class TowerVideo:
-    name = "towervideo"
-    version = 1
-    checkpoints: Mapping[str, Checkpoint] = {
+adapter = Family(
+    name="towervideo",
+    version=1,
+    checkpoints={
         "towervideo-2b": _checkpoint("utter-project/TowerVideo-2B"),
         "towervideo-9b": _checkpoint("utter-project/TowerVideo-9B"),
-    }
-
-    def render(self, prompt: Prompt, checkpoint: Checkpoint) -> Rendered:
-        return as_string(prompt, checkpoint, image="<image>\n", video="<video>\n")
-
-    def clean(self, text: str) -> str:
-        return text.strip()
-
-    def prepare(self, folder: Path | None, cache: Path) -> Prepared:
-        return mended(folder, cache)
-
-
-adapter = TowerVideo()
+    },
+    image="<image>\n",
+    video="<video>\n",
+)

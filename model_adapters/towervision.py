@@ -7,12 +7,8 @@ applied into the projector. The two -pt models stand on Tower+ before instructio
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-
-from towereval.chat import as_string
-from towereval.mending import mended
-from towereval.types import Checkpoint, Prepared, Prompt, Rendered
+from towereval.family import Family
+from towereval.types import Checkpoint
 
 
 def _checkpoint(repo: str) -> Checkpoint:
@@ -31,25 +27,15 @@ def _checkpoint(repo: str) -> Checkpoint:
     )
 
 
-class TowerVision:
-    name = "towervision"
-    version = 2
-    checkpoints: Mapping[str, Checkpoint] = {
+adapter = Family(
+    name="towervision",
+    version=2,
+    checkpoints={
         "towervision-2b": _checkpoint("utter-project/TowerVision-2B"),
         "towervision-9b": _checkpoint("utter-project/TowerVision-9B"),
         "towervision-2b-pt": _checkpoint("utter-project/TowerVision-2B-pt"),
         "towervision-9b-pt": _checkpoint("utter-project/TowerVision-9B-pt"),
-    }
-
-    def render(self, prompt: Prompt, checkpoint: Checkpoint) -> Rendered:
-        # The template trims content, so it must be a string; training put the picture first.
-        return as_string(prompt, checkpoint, image="<image>\n")
-
-    def clean(self, text: str) -> str:
-        return text.strip()
-
-    def prepare(self, folder: Path | None, cache: Path) -> Prepared:
-        return mended(folder, cache)
-
-
-adapter = TowerVision()
+    },
+    # The template trims content, so it must be a string; training put the picture first.
+    image="<image>\n",
+)

@@ -6,18 +6,13 @@ own code runs it, in transformers; vLLM has no class for it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from towereval.family import Family
+from towereval.types import Checkpoint
 
-from towereval.chat import as_parts
-from towereval.mending import mended
-from towereval.types import Checkpoint, Prepared, Prompt, Rendered
-
-
-class VideoLlama3:
-    name = "videollama3"
-    version = 1
-    checkpoints: Mapping[str, Checkpoint] = {
+adapter = Family(
+    name="videollama3",
+    version=1,
+    checkpoints={
         "videollama3-7b": Checkpoint(
             repo="DAMO-NLP-SG/VideoLLaMA3-7B",
             licence="apache-2.0",
@@ -29,16 +24,5 @@ class VideoLlama3:
             remote_code=True,
             engines=("transformers",),
         ),
-    }
-
-    def render(self, prompt: Prompt, checkpoint: Checkpoint) -> Rendered:
-        return as_parts(prompt, checkpoint)
-
-    def clean(self, text: str) -> str:
-        return text.strip()
-
-    def prepare(self, folder: Path | None, cache: Path) -> Prepared:
-        return mended(folder, cache)
-
-
-adapter = VideoLlama3()
+    },
+)

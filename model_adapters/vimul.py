@@ -5,18 +5,13 @@ https://huggingface.co/MBZUAI/ViMUL, arXiv 2506.07032. Published in LLaVA-NeXT's
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from towereval.family import Family
+from towereval.types import Checkpoint
 
-from towereval.chat import as_string
-from towereval.mending import mended
-from towereval.types import Checkpoint, Prepared, Prompt, Rendered
-
-
-class Vimul:
-    name = "vimul"
-    version = 1
-    checkpoints: Mapping[str, Checkpoint] = {
+adapter = Family(
+    name="vimul",
+    version=1,
+    checkpoints={
         "vimul-7b": Checkpoint(
             repo="MBZUAI/ViMUL",
             context_length=32768,
@@ -25,16 +20,7 @@ class Vimul:
             unserved="it is in LLaVA-NeXT's own format, which neither vLLM nor transformers reads;"
             " import the logs of its own code: towereval import lmms-eval",
         ),
-    }
-
-    def render(self, prompt: Prompt, checkpoint: Checkpoint) -> Rendered:
-        return as_string(prompt, checkpoint, image="<image>\n", video="<image>\n")
-
-    def clean(self, text: str) -> str:
-        return text.strip()
-
-    def prepare(self, folder: Path | None, cache: Path) -> Prepared:
-        return mended(folder, cache)
-
-
-adapter = Vimul()
+    },
+    image="<image>\n",
+    video="<image>\n",
+)

@@ -47,7 +47,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "engines.replay": (*NOUNS, "data.media", "engines", "store"),
     "tasks": (*FOUNDATION, "data", "metrics", "statistics", "store"),
     "tasks.__init__": ("plugins",),
-    "model_adapters": (*FOUNDATION, "chat", "mending"),
+    "family": (*NOUNS, "chat", "mending"),
+    "model_adapters": (*FOUNDATION, "chat", "family", "mending"),
     "model_adapters.__init__": ("plugins",),
     "leaderboard": (
         *FOLD,
