@@ -519,6 +519,7 @@ COMMANDS = (
         "diagnose",
         "doctor",
         "export",
+        "export-task",
         "fidelity",
         "import",
         "leaderboard",

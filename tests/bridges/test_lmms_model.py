@@ -7,9 +7,7 @@ TOWEREVAL_LMMS_EVAL_PYTHON; towereval itself is found there as if it were instal
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -20,24 +18,6 @@ from towereval.run import run
 from towereval.store import Store
 
 pytestmark = [served, pytest.mark.engine]
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def installed(tmp_path: Path, cache: Path) -> dict[str, str]:
-    """The environment of a command that finds this checkout, with pyproject.toml's entry points."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    about = tmp_path / "site" / "towereval-0.dist-info"
-    about.mkdir(parents=True)
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: towereval\nVersion: 0\n")
-    lines = [f"{n} = {place}" for n, place in project["entry-points"]["lmms_eval.models"].items()]
-    (about / "entry_points.txt").write_text("\n".join(["[lmms_eval.models]", *lines]))
-    return {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(ROOT), str(about.parent)]),
-        "TOWEREVAL_CACHE": str(cache),
-        "HF_HOME": str(tmp_path / "hub"),
-    }
 
 
 def lmms_eval(

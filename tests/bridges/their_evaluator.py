@@ -3,8 +3,9 @@
     their_evaluator.py FILE
 
 FILE is JSON: {"include": [folders], "tasks": {name: {"config": what replaces the YAML's, "answers":
-[texts]}}}. Prints, by task, what was shown (texts, and a digest of each picture's pixels), each
-sample's scores and the results.
+[texts]}}, "groups": [names]}. Prints, by task, what was shown (texts, and a digest of each
+picture's pixels), each sample's scores and the results; by group, its results. Where groups are
+named, the tasks are theirs.
 """
 
 from __future__ import annotations
@@ -73,7 +74,8 @@ def main() -> None:
     manager = TaskManager(include_path=asked["include"] or None)
     found = evaluator.simple_evaluate(
         model,
-        tasks=[loaded(manager, name, task["config"]) for name, task in asked["tasks"].items()],
+        tasks=asked.get("groups")
+        or [loaded(manager, name, task["config"]) for name, task in asked["tasks"].items()],
         task_manager=manager,
         bootstrap_iters=0,
         cli_args=Namespace(
@@ -90,7 +92,8 @@ def main() -> None:
                 "results": found["results"][name],
             }
             for name in asked["tasks"]
-        },
+        }
+        | {name: {"results": found["results"][name]} for name in asked.get("groups", ())},
         OUT,
         default=str,
     )

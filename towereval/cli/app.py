@@ -23,6 +23,7 @@ from towereval.cli import (
     diagnose,
     doctor,
     export,
+    export_task,
     fidelity,
     import_logs,
     leaderboard,
@@ -57,6 +58,7 @@ app.command("baseline")(compare.baseline)
 app.command("leaderboard")(leaderboard.leaderboard)
 app.command("published")(published.published)
 app.command("export")(export.export)
+app.command("export-task")(export_task.export_task)
 app.command("fidelity")(fidelity.fidelity)
 app.add_typer(diagnose.app, name="diagnose")
 app.add_typer(analyse.app, name="analyse")
