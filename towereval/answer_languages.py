@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from towereval import plugins
+from towereval.as_logged import task_of
 from towereval.errors import UsageError
 from towereval.judging import JudgePlan, ask_judge
 from towereval.languages import LANGUAGES
@@ -114,7 +114,7 @@ def _judged(task: Task, language: str, scores: Sequence[Score]) -> Judged:
 
 
 def _chosen(folder: Path, manifest: Mapping[str, Any], names: Sequence[str]) -> list[Task]:
-    tasks = [plugins.load_task(f"{task['name']}@{task['variant']}") for task in manifest["tasks"]]
+    tasks = [task_of(told) for told in manifest["tasks"]]
     chosen = [task for task in tasks if (task.name in names if names else has_fidelity(task))]
     if not chosen:
         has = ", ".join(task.name for task in tasks)

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from towereval import plugins
+from towereval.as_logged import task_behind
 from towereval.data.media import write_atomically
 from towereval.errors import StoreError, UsageError
 from towereval.results import Run, read_run
@@ -79,7 +79,9 @@ def read(path: Path, metrics: Collection[str] = (), only_tasks: Collection[str] 
         run = read_run(path)
         if missing := store.count_unanswered():
             why = "".join(f"; {count}x {reason}" for reason, count in store.failures(3))
-            raise StoreError(f"{path}: {missing} requests have no answer: resume the run{why}")
+            logged = str(run.manifest.get("engine", "")).endswith(" logs")
+            cure = "ask them again there and import the logs" if logged else "resume the run"
+            raise StoreError(f"{path}: {missing} requests have no answer: {cure}{why}")
         split, asked = _asked(run)
         tasks = {
             name: _task(path, store, run, name, told, metrics)
@@ -133,7 +135,7 @@ def write_baseline(run: Path, file: Path) -> None:
 
 
 def load_task(name: str, measured: MeasuredTask) -> Task:
-    return plugins.load_task(f"{name}@{measured.variant}")
+    return task_behind(name, measured.variant, measured.signatures.values())
 
 
 def _shorter(number: float) -> float:
@@ -214,7 +216,7 @@ def _task(
     for row in rows:
         if (row.variant, row.task_version) != asked:
             raise StoreError(f"{path}: results.json and manifest.json name other {name}s: {_REDO}")
-    task = plugins.load_task(f"{name}@{asked[0]}")
+    task = task_behind(name, asked[0], (row.signature for row in rows))
     signatures = {row.metric: row.signature for row in rows if row.n}
     judged_by = {each.name for each in task.metrics}.intersection(metrics)
     parts = _parts(store, task, run, judged_by or {task.metrics[0].name})

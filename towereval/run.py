@@ -15,8 +15,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from towereval import engines, languages, lock, plugins, unchanged
+from towereval import engines, languages, lock, unchanged
 from towereval.answer_languages import spoken
+from towereval.as_logged import task_of
 from towereval.data.columns import Placed, checked
 from towereval.determinism import ask_again
 from towereval.errors import DataError, StoreError, TowerevalError, UnknownName, UsageError
@@ -130,7 +131,7 @@ def rescore(
     """Score a run's stored responses again, by today's metrics; only a judge needs an engine."""
     scoring = scoring or Scoring()
     manifest = read_manifest(folder)
-    tasks = [plugins.load_task(f"{task['name']}@{task['variant']}") for task in manifest["tasks"]]
+    tasks = [task_of(told) for told in manifest["tasks"]]
     offered = {metric.name for task in tasks for metric in task.metrics}
     for name in (*scoring.metrics, *scoring.checkpoints):
         if name not in offered:

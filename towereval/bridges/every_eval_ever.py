@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal, TypeAlias
 
 from towereval import plugins
+from towereval.as_logged import metric_behind
 from towereval.bridges.hub_ids import is_hub_id
 from towereval.data.media import write_atomically
 from towereval.errors import StoreError, UsageError
@@ -200,7 +201,7 @@ def _bound(row: Result) -> float | None:
     Nor for a difference: it may be below 0.
     """
     try:
-        metric = plugins.load_metric(f"{row.task}@{row.variant}", row.metric)
+        metric = metric_behind(row)
     except UsageError:
         return None
     outside = row.value is None or not 0 <= row.value <= metric.scale

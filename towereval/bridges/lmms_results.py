@@ -1,4 +1,7 @@
-"""What lmms-eval says of a run beside its sample logs, in `<stamp>_results.json`."""
+"""What lmms-eval says of a run beside its sample logs, in `<stamp>_results.json`.
+
+lm-evaluation-harness, which it came from, says the same in `results_<stamp>.json`.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +31,7 @@ class About:
     limit: float | None
     rows: Mapping[str, int]
     results: Mapping[str, Any]
+    content: Mapping[str, Any]
 
     def cut_to(self, rows: int) -> int | None:
         """How many samples a task of so many rows was cut to, None for all."""
@@ -39,10 +43,13 @@ class About:
 def read_about(folder: Path, stamp: str) -> About | None:
     """None where there is no such file. Raises `DataError` for a torn one."""
     file = folder / f"{stamp}_results.json"
+    return read_results(file) if file.exists() else None
+
+
+def read_results(file: Path) -> About:
+    """Raises `DataError` for a file that is missing or torn, or that neither harness writes."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{file} cannot be read: {error}") from error
     if not isinstance(content, dict):
@@ -59,6 +66,7 @@ def read_about(folder: Path, stamp: str) -> About | None:
             _limit(config.get("limit")),
             {name: math.ceil(count["effective"]) for name, count in counts.items()},
             results,
+            content,
         )
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         reason = f"{type(error).__name__}: {error}"

@@ -21,6 +21,8 @@ class Format(StrEnum):
     PARQUET = "parquet"
     EVERY_EVAL_EVER = "every-eval-ever"
     EVAL_RESULTS = "eval-results"
+    LMMS_EVAL_SAMPLES = "lmms-eval-samples"
+    INSPECT = "inspect"
 
 
 class Relationship(StrEnum):
@@ -44,13 +46,16 @@ def export(
     ] = None,
     source_url: Annotated[str, typer.Option(help="Where the run is kept (eval-results).")] = "",
 ) -> None:
-    """Write rows as CSV, parquet, Every Eval Ever records or the hub's results."""
+    """Write a run's rows as others read them, or its samples as other harnesses' logs."""
     from towereval.results import read_run
 
     done = [read_run(folder) for folder in runs]
     empty = sum(row.value is None for run in done for row in run.rows)
     if format is Format.CSV or format is Format.PARQUET:
         _tables(done, format, output)
+        return
+    if format is Format.LMMS_EVAL_SAMPLES or format is Format.INSPECT:
+        _logs(done, format, output)
         return
     if model_id and len(done) > 1:
         raise UsageError("--model-id is of one model: export one run at a time")
@@ -67,6 +72,15 @@ def _tables(runs: list[Run], form: Format, output: Path) -> None:
 
     (write_csv if form is Format.CSV else write_parquet)(runs, output)
     print(output)
+
+
+def _logs(runs: list[Run], form: Format, output: Path) -> None:
+    from towereval.bridges import inspect_export, lmms_samples
+
+    write = inspect_export.write_logs if form is Format.INSPECT else lmms_samples.write_logs
+    for run in runs:
+        for file in write(run, output):
+            print(file)
 
 
 def _records(

@@ -86,10 +86,10 @@ def write_board(results: Path, output: Path) -> Board:
 
 def _find_metric(measure: Measure) -> Metric | None:
     """Today's metric of a measure, None where the task is gone or has another version."""
-    from towereval import plugins
+    from towereval.as_logged import task_behind
 
     try:
-        task = plugins.load_task(f"{measure.task}@{measure.variant}")
+        task = task_behind(measure.task, measure.variant, [measure.signature])
     except UsageError:
         return None
     if task.version != measure.task_version:

@@ -37,7 +37,7 @@ def languages(
     metric: Annotated[str, METRIC] = "",
 ) -> None:
     """Draw a bar a language with its interval, for one run or several."""
-    from towereval import plugins
+    from towereval.as_logged import metric_behind
     from towereval.figure_files import save
     from towereval.influence import Unbounded
     from towereval.plots import Bar, Series, draw_languages
@@ -61,7 +61,7 @@ def languages(
     what = f"{first.task}@{first.variant} {first.metric}"
     what += " (sample)" if first.split == "sample" else ""
     title, measured = (done[0].model, what) if len(done) == 1 else (what, first.metric)
-    measure = plugins.load_metric(f"{first.task}@{first.variant}", first.metric)
+    measure = metric_behind(first)
     scale = math.inf if isinstance(measure, Unbounded) else measure.scale
     save(draw_languages(series, title, measured, scale), output)
     print(output)

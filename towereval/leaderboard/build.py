@@ -21,7 +21,10 @@ from towereval.types import Result
 Key: TypeAlias = tuple[object, ...]
 FIDELITY = "language_fidelity"
 # How a run came by its answers; what is not in it asked its model itself.
-ORIGINS = {"replay": "replayed", "lmms-eval logs": "imported"}
+ORIGINS = {
+    "replay": "replayed",
+    **dict.fromkeys(("inspect logs", "lm-eval logs", "lmms-eval logs"), "imported"),
+}
 
 
 @dataclass(frozen=True, slots=True)
