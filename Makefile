@@ -6,7 +6,7 @@ export OMP_NUM_THREADS ?= 1
 # A cache of its own: an installed COMET whose checkpoint is not there would fail the demonstration.
 APART := TOWEREVAL_COMET_PYTHON= TOWEREVAL_CACHE=$(CURDIR)/trained/tiny/cache
 
-.PHONY: help demo test soak fuzz audit browser check docs format setup samples clean
+.PHONY: help demo test soak fuzz audit browser check docs format setup samples wheel clean
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -36,6 +36,9 @@ fuzz: setup  ## fuzz the readers of pictures, logs and results, ten minutes each
 	    .venv/bin/python -W ignore -m tests.reliability.fuzz.$$what .fuzz/$$what -artifact_prefix=.fuzz/$$what- \
 	        -rss_limit_mb=3000 -timeout=60 -max_len=8192 -max_total_time=$(or $(SECONDS_EACH),600) || exit 1; \
 	done
+
+wheel: setup  ## build dist/, and score the tiny model from its wheel in an empty environment
+	PYTHON=$(PYTHON) scripts/wheel.sh $(TASKS)
 
 audit:  ## look for known holes in the pinned packages (needs the network)
 	$(PYTHON) -m venv .audit
@@ -73,4 +76,4 @@ samples: setup  ## draw the bundled sample split again (needs the Noto fonts)
 	.venv/bin/python scripts/make_samples.py
 
 clean:  ## remove what was made
-	rm -rf .venv .audit .docs .fuzz leaderboard site .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .audit .docs .fuzz .ci/cache dist leaderboard site .mypy_cache .pytest_cache .ruff_cache

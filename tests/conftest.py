@@ -11,14 +11,47 @@ SHARED = Path(__file__).parents[2] / "shared"
 # Multi30K would want a checkpoint.
 COMET_PYTHON = os.environ.get("TOWEREVAL_COMET_PYTHON", "")
 NO_COMET = "TOWEREVAL_COMET_PYTHON names no interpreter with unbabel-comet"
+# Settings of the machine's user with which a test would not be what it is on a bare machine.
+SETTINGS = (
+    *("TOWEREVAL_COMET_PYTHON", "TOWEREVAL_PATH", "HF_TOKEN", "HF_HUB_CACHE", "HF_ENDPOINT"),
+    *("OPENAI_API_KEY", "FORCE_COLOR", "NO_COLOR", "COLUMNS"),
+)
+# Files that take a minute or more, the longest first. Several processes begin with these, so that
+# none works alone at the end.
+LONGEST = (
+    "engines/test_ray.py",
+    "engines/test_families.py",
+    "metrics/test_comet.py",
+    "reliability/test_kill.py",
+    "engines/test_forecast.py",
+    "engines/test_openai_vllm.py",
+    "engines/test_engine_close.py",
+    "engines/test_image_scale.py",
+    "test_checkpoints.py",
+    "corpus/test_tools.py",
+    "data/test_hub.py",
+    "engines/test_modality_gap.py",
+)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In one of several processes."""
+    if not hasattr(config, "workerinput"):
+        return
+    folder = Path(__file__).parent
+    place = {folder / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path, len(LONGEST)))
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _no_cache_of_the_users(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """For what several tests share, which is made before a test's own cache."""
+def _nothing_of_the_users(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Also for what several tests share, which is made before a test's own cache."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TOWEREVAL_CACHE", str(tmp_path_factory.mktemp("cache")))
-        patch.delenv("TOWEREVAL_COMET_PYTHON", raising=False)
+        for name in SETTINGS:
+            patch.delenv(name, raising=False)
+        for name in ("NO_PROXY", "no_proxy"):  # the tests' servers are on this machine
+            patch.setenv(name, "127.0.0.1,localhost")
         yield
 
 
@@ -27,8 +60,6 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """TOWEREVAL_CACHE, below this test's own folder."""
     folder = tmp_path / "towereval-cache"
     monkeypatch.setenv("TOWEREVAL_CACHE", str(folder))
-    monkeypatch.delenv("TOWEREVAL_PATH", raising=False)
-    monkeypatch.delenv("TOWEREVAL_COMET_PYTHON", raising=False)
     return folder
 
 
