@@ -168,21 +168,6 @@ def test_the_hubs_notes_say_which_way(tmp_path: Path) -> None:
     assert notes.count("smaller is better") == 1
 
 
-def test_a_metric_of_ones_own_says_which_way(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "tasks").mkdir()
-    (tmp_path / "tasks" / "unsaid.py").write_text(
-        "class Odd:\n    name = 'odd'\n"
-        "class Mine:\n    name, variant, metrics = 'unsaid', 'v', (Odd(),)\n"
-        "variants = (Mine(),)\n"
-    )
-    monkeypatch.setenv("TOWEREVAL_PATH", str(tmp_path))
-    monkeypatch.setattr("towereval.tasks.__path__", [str(tmp_path / "tasks")])
-    with pytest.raises(UsageError, match=r"metric odd does not say `better`: larger, smaller"):
-        plugins.load_tasks("unsaid")
-
-
 def test_all_metrics_of_all_tasks_say_it() -> None:
     ways = {
         metric.name: metric.better

@@ -84,6 +84,9 @@ BROKEN = """
 class Broken:
     name, signature, scale, mean, better = "accuracy", "broken", 1.0, True, "larger"
 
+    def sample(self, sample, responses):
+        return (1.0,)
+
     def corpus(self, total, count):
         raise AttributeError("two\\nlines")
 
@@ -91,6 +94,12 @@ class Broken:
 class Mine:
     name, variant, version = "ocrbench", "official", 1
     languages, metrics, needs = ("en",), (Broken(),), frozenset({"generate"})
+
+    def samples(self, source, languages):
+        return iter(())
+
+    def requests(self, sample):
+        return iter(())
 
 
 variants = (Mine(),)

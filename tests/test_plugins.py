@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -15,7 +16,7 @@ import pytest
 
 from tests.test_cli import MAIN, ROOT, error_line, surroundings, towereval
 from towereval import plugins
-from towereval.errors import UnknownName
+from towereval.errors import UnknownName, UsageError
 from towereval.types import Checkpoint
 
 TASKS = (
@@ -35,19 +36,21 @@ class Mine:
     name, variant, version = "{name}", "{variant}", 3
     languages, metrics, needs = ("de", "fr"), (ExactMatch(),), frozenset({{"generate"}})
 
+    def samples(self, source, languages):
+        return iter(())
+
+    def requests(self, sample):
+        return iter(())
+
 
 variants = (Mine(),)
 '''
 ADAPTER = '''"""An adapter of one's own."""
+from towereval.family import Family
 from towereval.types import Checkpoint
 
-
-class Mine:
-    name, version = "mine", 4
-    checkpoints = {"mine-1b": Checkpoint("org/mine-1b", licence="mit", context_length=4096)}
-
-
-adapter = Mine()
+MINE = Checkpoint("org/mine-1b", licence="mit", context_length=4096)
+adapter = Family("mine", 4, {"mine-1b": MINE})
 '''
 
 
@@ -198,6 +201,38 @@ def test_a_users_broken_file_is_one_line(tmp_path: Path, fault: str) -> None:
     listed = towereval("tasks", cwd=tmp_path, TOWEREVAL_PATH=str(own))
     assert (listed.returncode, listed.stderr) == (0, "")
     assert len(listed.stdout.splitlines()) == len(TASKS) + 1
+
+
+# What a task that runs would be without, and what is said of it.
+MISTAKES = {
+    "no tuple": ("variants = (Mine(),)", "variants = Mine()", "variants is no tuple"),
+    "a class": ("(Mine(),)", "(Mine,)", "Mine is a class; write: Mine()"),
+    "another name": ('"mine"', '"other"', "the task is called 'other'; it must be 'mine'"),
+    "a noun is missing": ("metrics, ", "", "cannot be imported: ValueError"),
+    "a method is missing": ("def requests", "def ask", "Mine has no requests: see Task in"),
+    "a metric's class": ("ExactMatch()", "ExactMatch", "ExactMatch is a class; write: ExactMatch"),
+    "no metric": ("ExactMatch()", "len", "len has no name, signature, scale, mean, better, sample"),
+    "no such way": (
+        "ExactMatch()",
+        "type('Up', (ExactMatch,), {'better': 'higher'})()",
+        "exact_match: better is 'higher', not larger, smaller, neither",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_in_a_users_task_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mistake: str
+) -> None:
+    right, wrong, message = MISTAKES[mistake]
+    assert right in task("mine")
+    own = user_folder(tmp_path, tasks_mine=task("mine").replace(right, wrong))
+    monkeypatch.setenv("TOWEREVAL_PATH", str(own))
+    monkeypatch.setattr("towereval.tasks.__path__", plugins.search_path("tasks"))
+    monkeypatch.delitem(sys.modules, "towereval.tasks.mine", raising=False)
+    with pytest.raises(UsageError, match=re.escape(message)) as caught:
+        plugins.load_tasks("mine")
+    assert str(own / "tasks" / "mine.py") in str(caught.value)
 
 
 def test_a_users_broken_adapter_hides_no_other(tmp_path: Path) -> None:

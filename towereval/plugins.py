@@ -13,6 +13,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from inspect import getattr_static
 from pathlib import Path
 from typing import Any, get_args
 
@@ -60,12 +61,19 @@ def load_tasks(name: str) -> tuple[Task, ...]:
     """All variants of a benchmark, the default first."""
     if name not in names("tasks"):
         raise UnknownName("task", name, names("tasks"))
+    file = names("tasks")[name]
     variants: tuple[Task, ...] = _load("tasks", name, "variants")
-    for metric in (metric for task in variants for metric in task.metrics):
-        if getattr(metric, "better", "") not in get_args(Better):
-            says = ", ".join(get_args(Better))
-            what = f"metric {getattr(metric, 'name', metric)!s:.60}"
-            raise UsageError(f"{names('tasks')[name]}: {what} does not say `better`: {says}")
+    if not isinstance(variants, tuple):
+        raise UsageError(f"{file}: variants is no tuple; write: variants = (MyTask(),)")
+    for task in variants:
+        _check(file, task, Task)
+        if task.name != name:
+            raise UsageError(f"{file}: the task is called {task.name!r}; it must be {name!r}")
+        for metric in task.metrics:
+            _check(file, metric, Metric)
+            if metric.better not in get_args(Better):
+                ways = ", ".join(get_args(Better))
+                raise UsageError(f"{file}: {metric.name}: better is {metric.better!r}, not {ways}")
     return variants
 
 
@@ -109,6 +117,7 @@ def load_metric(reference: str, name: str) -> Metric:
 
 def load_adapter(name: str) -> ModelAdapter:
     adapter: ModelAdapter = _load("model_adapters", name, "adapter")
+    _check(names("model_adapters")[name], adapter, ModelAdapter)
     return adapter
 
 
@@ -180,3 +189,18 @@ def _load(kind: str, name: str, noun: str) -> Any:
     if not getattr(module, noun, None):
         raise UsageError(f"{file} defines no {noun!r}")
     return getattr(module, noun)
+
+
+def _check(file: Path, found: object, protocol: type) -> None:
+    """That a user's object has what it must have. Raises `UsageError` with what is missing."""
+    name = getattr(found, "__name__", type(found).__name__)
+    if isinstance(found, type):
+        raise UsageError(f"{file}: {name} is a class; write: {name}()")
+    wanted = [member for member in vars(protocol) if not member.startswith("_")]
+    # Not by hasattr: a property may import what takes seconds.
+    missing = [member for member in wanted if getattr_static(found, member, None) is None]
+    if missing:
+        raise UsageError(
+            f"{file}: {name} has no {', '.join(missing)}: see {protocol.__name__} in"
+            " towereval/types.py"
+        )
