@@ -11,6 +11,7 @@ import pytest
 from tests.test_cli import error_line, towereval
 from tests.test_replay import record, replayed
 from towereval.answer_languages import signatures, spoken_in
+from towereval.errors import StoreError
 from towereval.metrics.fidelity import LanguageFidelity
 from towereval.run import run
 from towereval.types import Request, Response, Sample, digest
@@ -64,3 +65,11 @@ def test_a_run_without_free_answers_is_told(tmp_path: Path) -> None:
     folder = run(replayed(recorded, tmp_path / "out", ["ocrbench"])).folder
     line = error_line(towereval("fidelity", folder, cwd=tmp_path), 2)
     assert "none of its tasks (ocrbench)" in line
+
+
+@pytest.mark.parametrize("tasks", ["", '"tasks": 5,', '"tasks": [{"name": "multi30k"}],'])
+def test_a_manifest_without_tasks_is_one_line(tmp_path: Path, tasks: str) -> None:
+    content = f'{{{tasks} "schema": 1, "model": "m", "run_id": "r"}}'
+    (tmp_path / "manifest.json").write_text(content)
+    with pytest.raises(StoreError, match="does not name its tasks"):
+        spoken_in(tmp_path)

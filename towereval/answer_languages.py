@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from towereval.as_logged import task_of
-from towereval.errors import UsageError
+from towereval.errors import StoreError, UsageError
 from towereval.judging import JudgePlan, ask_judge
 from towereval.languages import LANGUAGES
 from towereval.metrics.fidelity import TAKEN_FOR, UNDECIDED, LanguageFidelity
@@ -114,12 +114,23 @@ def _judged(task: Task, language: str, scores: Sequence[Score]) -> Judged:
 
 
 def _chosen(folder: Path, manifest: Mapping[str, Any], names: Sequence[str]) -> list[Task]:
-    tasks = [task_of(told) for told in manifest["tasks"]]
+    tasks = [task_of(told) for told in _told(folder, manifest)]
     chosen = [task for task in tasks if (task.name in names if names else has_fidelity(task))]
     if not chosen:
         has = ", ".join(task.name for task in tasks)
         raise UsageError(f"{folder}: none of its tasks ({has}) has answers in a language of choice")
     return chosen
+
+
+def _told(folder: Path, manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The manifest's tasks. Raises `StoreError` where it does not name them."""
+    tasks = manifest.get("tasks")
+    if not isinstance(tasks, list) or not all(
+        isinstance(one, dict) and isinstance(one.get("name"), str) and "variant" in one
+        for one in tasks
+    ):
+        raise StoreError(f"{folder}/manifest.json does not name its tasks: {tasks!r:.60}")
+    return tasks
 
 
 def has_fidelity(task: Task) -> bool:

@@ -297,6 +297,8 @@ def test_system_prompts_are_the_papers(tmp_path: Path) -> None:
     assert len(drawn) == 35
     assert instruct_file(tmp_path / "b.jsonl", 1, tmp_path / "c.jsonl", again=False) == {}
     assert records(tmp_path / "c.jsonl") == records(tmp_path / "b.jsonl")
+    file = write(tmp_path / "a.jsonl", {**shown("1", "1.png"), "messages": []})
+    assert instruct_file(file, 0, tmp_path / "b.jsonl", again=False) == {"en": 1}
 
 
 def test_the_commands(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from towereval.data.media import decode_image
 from towereval.errors import DataError, UnknownName, UsageError
 from towereval.smpqa import fonts
 from towereval.smpqa.fonts import face_for, faces_for, missing
-from towereval.smpqa.generate import Generation, generate
+from towereval.smpqa.generate import MANIFEST, ROWS, Generation, generate
 from towereval.smpqa.labels import bundled
 from towereval.types import Image
 
@@ -156,6 +156,30 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
         with pytest.raises(DataError, match="choose another folder"):
             generate(Generation("de", bars=1, pies=0), tmp_path)
     assert (tmp_path / "test.jsonl").read_text() == "not rows\n"
+
+
+@needs_fonts
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        *((ROWS, text) for text in ("5\n", "[1]\n", '"x"\n', "{\n")),
+        *((MANIFEST, text) for text in ("[]", "5", '{"languages": []}', "{")),
+    ],
+)
+def test_files_that_are_not_ours_are_named_before_anything_is_drawn(
+    tmp_path: Path, name: str, content: str
+) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(DataError, match=f"{name}: not "):
+        generate(Generation("de", bars=1, pies=0), tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+
+
+@needs_fonts
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match="file: cannot be written"):
+        generate(Generation("de", bars=1, pies=0), tmp_path / "file")
 
 
 def test_an_empty_word_list_is_one_line(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def instruct_file(file: Path, seed: int, output: Path, *, again: bool) -> Counte
     counts: Counter[str] = Counter()
     with writing(output) as writer:
         for _, record in read(file):
-            has_one = record.messages[0].role == "system"
+            has_one = any(turn.role == "system" for turn in record.messages)
             if (record.images or record.video) and (again or not has_one):
                 counts[record.language] += 1
                 record = instructed(record, seed)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,8 @@ def generate(
     """Write the language's plots into the folder, in place of its earlier ones.
 
     Raises `UsageError` for an unknown language or a missing font, `DataError` for words that
-    cannot be used; nothing is written then.
+    cannot be used or a folder that holds something else; nothing is written then. Also `DataError`
+    where the folder cannot be written.
     """
     if plan.language not in LANGUAGES or plan.language == "und":
         raise UnknownName("language", plan.language, LANGUAGES)
@@ -62,15 +63,22 @@ def generate(
         for plot in draw_plots(plan.seed, plan.bars, plan.pies)
     ]
     others = [row for row in _rows(folder / ROWS) if row.get("language") != plan.language]
+    manifest = _manifest(folder / MANIFEST)
     rows = []
-    for plot, chosen in plots:
-        name = f"images/{plan.language}/{plot.name}.png"
-        write_atomically(folder / name, drawing.png(drawing.draw(plot, chosen, faces)))
-        rows.append(_row(plan, plot, chosen, name))
-        advance()
-    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in (*others, *rows))
-    write_atomically(folder / ROWS, text.encode())
-    _write_manifest(plan, folder, plots, words, faces.labels)
+    try:
+        for plot, chosen in plots:
+            name = f"images/{plan.language}/{plot.name}.png"
+            write_atomically(folder / name, drawing.png(drawing.draw(plot, chosen, faces)))
+            rows.append(_row(plan, plot, chosen, name))
+            advance()
+        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in (*others, *rows))
+        write_atomically(folder / ROWS, text.encode())
+        manifest["schema"] = 1
+        manifest["languages"][plan.language] = _made(plan, plots, words, faces.labels)
+        text = json.dumps(manifest, indent=1, sort_keys=True)
+        write_atomically(folder / MANIFEST, f"{text}\n".encode())
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be written: {error}") from error
     asked = sum(len(row["question_ground"]) + len(row["questions_name"]) for row in rows)
     return Generated(len(rows), asked, words, faces.labels.file.name)
 
@@ -90,31 +98,38 @@ def _row(plan: Generation, plot: Plot, chosen: Sequence[str], image: str) -> dic
     }
 
 
-def _rows(file: Path) -> Iterator[dict[str, Any]]:
+def _rows(file: Path) -> list[dict[str, Any]]:
     if not file.exists():
-        return
+        return []
     try:
-        yield from (json.loads(line) for line in file.read_text("utf-8").split("\n") if line)
-    except ValueError as error:
+        rows = [json.loads(line) for line in file.read_text("utf-8").split("\n") if line]
+        if not all(isinstance(row, dict) for row in rows):
+            raise ValueError("a row is an object")
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{file}: not rows of ours: {error}; choose another folder") from error
+    return rows
 
 
-def _write_manifest(
+def _manifest(file: Path) -> dict[str, Any]:
+    """That of the folder's earlier languages, which may be none."""
+    try:
+        manifest = json.loads(file.read_text("utf-8")) if file.exists() else {}
+        if not isinstance(manifest, dict) or not isinstance(manifest.get("languages", {}), dict):
+            raise ValueError("its languages are no object")
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"{file}: not a manifest of ours: {error}") from error
+    return {**manifest, "languages": {**manifest.get("languages", {})}}
+
+
+def _made(
     plan: Generation,
-    folder: Path,
     plots: Sequence[tuple[Plot, Sequence[str]]],
     words: labels.WordList,
     face: fonts.Face,
-) -> None:
+) -> dict[str, Any]:
     from PIL import __version__, features
 
-    file = folder / MANIFEST
-    try:
-        manifest = json.loads(file.read_text("utf-8")) if file.exists() else {}
-    except ValueError as error:
-        raise DataError(f"{file}: not a manifest of ours: {error}") from error
-    manifest["schema"] = 1
-    manifest.setdefault("languages", {})[plan.language] = {
+    return {
         "seed": plan.seed,
         "bars": plan.bars,
         "pies": plan.pies,
@@ -126,4 +141,3 @@ def _write_manifest(
         "pillow": __version__,
         "raqm": features.version("raqm"),
     }
-    write_atomically(file, (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode())
