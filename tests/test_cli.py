@@ -323,12 +323,13 @@ def test_a_run_in_use_is_one_more_line(tmp_path: Path, recorded: Path) -> None:
 SLOW = f"""
 import signal, sys, time, types
 from towereval import engines
-from towereval.types import Response
+from towereval.types import Response, Usage
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 class Slow:
     capabilities = frozenset({{"generate", "score"}})
+    usage = Usage()
 
     def run(self, requests):
         for count, request in enumerate(requests, start=1):

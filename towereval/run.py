@@ -26,6 +26,7 @@ from towereval.grading import Scoring, appoint
 from towereval.plan import Plan, Settled, now, origin, settle
 from towereval.progress import Listener, Silence
 from towereval.results import read_run
+from towereval.running import Running
 from towereval.scoring import score
 from towereval.speed import Performance, Speed, Stopwatch, read_performance
 from towereval.store import Store, read_manifest
@@ -66,7 +67,8 @@ def run(plan: Plan, listener: Listener | None = None) -> Outcome:
         if store.count_unanswered() or plan.predict_only or not finished:
             store.drop_results()  # they speak of what was there before
         try:
-            seen = respond(store, plan, subject, listener)
+            scored = () if plan.predict_only else tasks
+            seen = respond(store, plan, subject, listener, scored)
         except TowerevalError:
             if finished and not plan.predict_only:  # what was published stays published
                 publish(store, tasks, subject.clean, listener, scoring, before)
@@ -201,8 +203,13 @@ def _digests(found: Mapping[str, Any]) -> dict[str, str]:
     return {language: value.hexdigest()[:16] for language, value in found.items()}
 
 
-def respond(store: Store, plan: Plan, subject: Subject, listener: Listener) -> Performance:
-    """Ask what has no answer yet, all tasks through one engine, and some of it again."""
+def respond(
+    store: Store, plan: Plan, subject: Subject, listener: Listener, tasks: Sequence[Task] = ()
+) -> Performance:
+    """Ask what has no answer yet, all tasks through one engine, and some of it again.
+
+    Scores of `tasks` run along for a listener that looks.
+    """
     missing = store.count_unanswered()
     if not missing and not plan.verify_determinism:
         return Performance()
@@ -211,21 +218,24 @@ def respond(store: Store, plan: Plan, subject: Subject, listener: Listener) -> P
     with watch.timing("starting"):
         engine = engines.start(subject.kind, subject.model, plan.engine_args, plan.seed)
     with closing(engine):
+        running = Running(store, tasks, subject.clean, lambda: engine.usage)
         listener.found(store.count_questions() - missing)
-        listener.stage("asking", missing)
+        listener.stage("asking", missing, running)
         for attempt in range(1 + plan.retries):
             if attempt and not (left := store.count_unanswered()):
                 break
             if attempt:
-                listener.stage(f"asking what failed, {attempt}. retry", left)
+                running.ask_again()
+                listener.stage(f"asking what failed, {attempt}. retry", left, running)
             # Closing commits what came last, also when the stream is broken off.
             with (
                 watch.timing("asking"),
                 closing(engine.run(store.unanswered())) as answers,
-                closing(store.add_responses(answers)) as stored,
+                closing(store.add_responses(answers, kept=running.keep)) as stored,
             ):
                 for response in stored:
                     listener.answered(response)
+            listener.ended()
         spent = watch.seconds
         speed = Speed(missing, spent["starting"], spent["asking"], 0.0, engine.usage)
         repetition = None

@@ -15,7 +15,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from math import isfinite
 from pathlib import Path
@@ -199,12 +199,16 @@ class Store:
     # --- responses ---
 
     def add_responses(
-        self, responses: Iterable[Response], *, every: float = 0.5
+        self,
+        responses: Iterable[Response],
+        *,
+        every: float = 0.5,
+        kept: Callable[[Iterable[int]], None] | None = None,
     ) -> Generator[Response, None, None]:
         """Store each response and hand it on; commit every so many seconds and at the end.
 
         What was handed on longer ago than that survives a kill; a failed request's error is kept
-        until it is answered.
+        until it is answered. `kept` is told the questions that a commit has answered.
         """
         batch: list[Response] = []
         committed = time.monotonic()
@@ -212,26 +216,31 @@ class Store:
             for response in responses:
                 batch.append(response)
                 if time.monotonic() - committed >= every or len(batch) >= PAGE:
-                    self._commit(batch)
+                    self._commit(batch, kept)
                     batch, committed = [], time.monotonic()
                 yield response
         finally:
-            self._commit(batch)
+            self._commit(batch, kept)
 
-    def _commit(self, batch: Sequence[Response]) -> None:
+    def _commit(
+        self, batch: Sequence[Response], kept: Callable[[Iterable[int]], None] | None
+    ) -> None:
         with self._transaction():
+            questions = [self._asked.pop(r.key, 0) or self._question(r.key) for r in batch]
             self._db.execute("DELETE FROM published")
             self._db.executemany(
                 "INSERT OR REPLACE INTO responses"
                 " (question, text, logprob, token_count, error, seconds) VALUES (?, ?, ?, ?, ?, ?)",
                 [
                     (
-                        *(self._asked.pop(r.key, None) or self._question(r.key), storable(r.text)),
-                        *(r.logprob, r.token_count, storable(r.error), r.seconds),
+                        *(question, storable(r.text), r.logprob),
+                        *(r.token_count, storable(r.error), r.seconds),
                     )
-                    for r in batch
+                    for question, r in zip(questions, batch, strict=True)
                 ],
             )
+        if kept:
+            kept(questions)
 
     def response(self, key: str) -> Response | None:
         columns = "key, text, logprob, token_count, error, seconds"
@@ -254,12 +263,40 @@ class Store:
             body, text = self._db.execute(query, (position,)).fetchone()
             yield load_request(body), text
 
+    def progress(self) -> list[tuple[str, int, int, int, int]]:
+        """By task: where its samples begin and end, its requests, and those with an answer."""
+        ends = "MIN(samples.position), MAX(samples.position)"
+        query = (
+            f"SELECT task, {ends}, COUNT(*), COUNT(*) - SUM({_OPEN})"
+            " FROM samples JOIN requests ON requests.sample = samples.position"
+            " GROUP BY task ORDER BY 2"
+        )
+        return list(self._db.execute(query))
+
+    def asked_by(self, questions: Iterable[int]) -> list[tuple[int, bool]]:
+        """Each request with one of these answers: its sample's position, and whether it failed."""
+        query = (
+            "SELECT sample, error != '' FROM requests JOIN responses USING (question)"
+            " WHERE question IN (SELECT value FROM json_each(?))"
+        )
+        return list(self._db.execute(query, (json.dumps(list(questions)),)))
+
     # --- scores ---
+
+    def answered_at(self, positions: Iterable[int]) -> Iterator[tuple[int, Sample, list[Response]]]:
+        """Those of the samples of which every request has an answer, as `answered`."""
+        among, wanted = "IN (SELECT value FROM json_each(?))", (json.dumps(list(positions)),)
+        replies = self._replies(among, wanted)
+        query = f"SELECT position, body FROM samples WHERE position {among}"
+        for position, body in self._db.execute(query, wanted).fetchall():
+            answers = [r for r in replies.get(position, []) if r is not None and not r.error]
+            if len(answers) == len(replies.get(position, [])):
+                yield position, load_sample(body), answers
 
     def answered(self, task: str) -> Iterator[tuple[int, Sample, list[Response | None]]]:
         """A task's samples with their positions and their responses in the order of asking."""
         for page in self._pages(task):
-            replies = self._replies(page[0][0], page[-1][0])
+            replies = self._replies("BETWEEN ? AND ?", (page[0][0], page[-1][0]))
             for position, body in page:
                 yield position, load_sample(body), replies.get(position, [])
 
@@ -268,7 +305,7 @@ class Store:
     ) -> Iterator[tuple[Sample, list[Response | None], dict[str, tuple[tuple[float, ...], str]]]]:
         """A task's samples, their responses and, by metric, statistics or why there are none."""
         for page in self._pages(task):
-            replies = self._replies(page[0][0], page[-1][0])
+            replies = self._replies("BETWEEN ? AND ?", (page[0][0], page[-1][0]))
             scores = self._scores_between(page[0][0], page[-1][0])
             for position, body in page:
                 yield load_sample(body), replies.get(position, []), scores.get(position, {})
@@ -285,15 +322,16 @@ class Store:
             yield page
             position = page[-1][0]
 
-    def _replies(self, first: int, last: int) -> dict[int, list[Response | None]]:
+    def _replies(
+        self, among: str, positions: Sequence[int | str]
+    ) -> dict[int, list[Response | None]]:
         query = (
             "SELECT sample, key, text, logprob, token_count, error, seconds FROM requests"
             " LEFT JOIN responses USING (question) LEFT JOIN questions ON ordinal = question"
-            " WHERE sample BETWEEN ? AND ?"
-            " ORDER BY sample, requests.position"
+            f" WHERE sample {among} ORDER BY sample, requests.position"
         )
         found: dict[int, list[Response | None]] = {}
-        for sample, key, text, *rest in self._db.execute(query, (first, last)):
+        for sample, key, text, *rest in self._db.execute(query, positions):
             answer = Response(key, text, *rest) if text is not None else None
             found.setdefault(sample, []).append(answer)
         return found

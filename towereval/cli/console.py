@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
+from towereval.cli import progress
 from towereval.cli.progress import event
 from towereval.printable import visible
 from towereval.types import WAYS, Result
 
 if TYPE_CHECKING:
     from towereval.run import Outcome
+
+NARROW = 80  # columns
 
 
 def quiet_libraries() -> None:
@@ -33,9 +36,12 @@ def show_results(results: Sequence[Result]) -> None:
     """One row a language; categories are in results.json."""
     table = Table(box=None, pad_edge=False)
     for name in ("task", "metric", "language"):
-        table.add_column(name)
-    for name in ("score", plus_minus(), "95% interval", "n", "failed", "unscored"):
-        table.add_column(name, justify="right")
+        table.add_column(name, overflow="fold")  # to the last letter, in whatever the terminal has
+    # Half an interval says what a narrow terminal has no room for.
+    narrow = sys.stdout.isatty() and Console().width < NARROW
+    shown = ("n", "failed") if narrow else ("95% interval", "n", "failed", "unscored")
+    for name in ("score", plus_minus(), *shown):
+        table.add_column(name, justify="right", no_wrap=True)
     whole = [result for result in results if not result.group]
     for _, rows in groupby(whole, key=lambda r: (r.task, r.metric)):
         for index, row in enumerate(rows):
@@ -46,10 +52,10 @@ def show_results(results: Sequence[Result]) -> None:
                 "macro mean" if row.language == "*" else row.language,
                 number(row.value, row),
                 half_width(row),
-                interval(row),
+                *([] if narrow else [interval(row)]),
                 str(row.n),
                 f"[red]{row.n_failed}[/]" if row.n_failed else "0",
-                str(row.n_unscored),
+                *([] if narrow else [str(row.n_unscored)]),
             )
         table.add_section()
     print_table(table)
@@ -82,12 +88,7 @@ def half_width(row: Result) -> str:
 
 
 def plus_minus() -> str:
-    """In the letters that the terminal has."""
-    try:
-        "±".encode(sys.stdout.encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return "+/-"
-    return "±"
+    return progress.plus_minus(sys.stdout)
 
 
 def interval(row: Result) -> str:

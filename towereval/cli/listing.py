@@ -9,11 +9,16 @@ import typer
 
 from towereval import mending, plugins
 from towereval.checkpoints import check, on_this_machine
+from towereval.cli import completion
 from towereval.errors import ModelError
 from towereval.types import Checkpoint
 
 
-def tasks(name: Annotated[str, typer.Argument(help="Show this one.")] = "") -> None:
+def tasks(
+    name: Annotated[
+        str, typer.Argument(help="Show this one.", autocompletion=completion.task)
+    ] = "",
+) -> None:
     """List the benchmarks, or show one: variants, languages, metrics."""
     if not name:
         _list(plugins.names("tasks"))
@@ -26,7 +31,11 @@ def tasks(name: Annotated[str, typer.Argument(help="Show this one.")] = "") -> N
     print(f"  file: {plugins.names('tasks')[name]}")
 
 
-def models(name: Annotated[str, typer.Argument(help="Show this one.")] = "") -> None:
+def models(
+    name: Annotated[
+        str, typer.Argument(help="Show this one.", autocompletion=completion.model)
+    ] = "",
+) -> None:
     """List the models, or show one: checkpoint, limits, engine arguments, mends."""
     if not name:
         for adapter in plugins.adapters():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from towereval.cli import options
+from towereval.cli import completion, options
 from towereval.errors import UsageError
 
 if TYPE_CHECKING:
@@ -49,13 +50,37 @@ OPTIONS: dict[str, tuple[type, ...]] = {
 def run(
     context: typer.Context,
     model: Annotated[
-        str, typer.Option(help="A name of `towereval models`, a path or a hub id.")
+        str,
+        typer.Option(
+            help="A name of `towereval models`, a path or a hub id.",
+            autocompletion=completion.model,
+        ),
     ] = "",
-    tasks: Annotated[str, typer.Option(help="Names of `towereval tasks`, as a,b@variant.")] = "",
-    languages: Annotated[str, typer.Option(help="Codes or groups, as de,core,tier:T3.")] = "",
+    tasks: Annotated[
+        str,
+        typer.Option(
+            help="Names of `towereval tasks`, as a,b@variant.", autocompletion=completion.tasks
+        ),
+    ] = "",
+    languages: Annotated[
+        str,
+        typer.Option(
+            help="Codes or groups, as de,core,tier:T3.", autocompletion=completion.languages
+        ),
+    ] = "",
     limit: Annotated[int, typer.Option(help="At most so many samples a language; 0: all.")] = 0,
-    split: Annotated[str, typer.Option(help="full, or sample: the small bundled one.")] = "full",
-    engine: Annotated[str, typer.Option(help="vllm, ray, transformers, openai, replay.")] = "vllm",
+    split: Annotated[
+        str,
+        typer.Option(
+            help="full, or sample: the small bundled one.", autocompletion=completion.split
+        ),
+    ] = "full",
+    engine: Annotated[
+        str,
+        typer.Option(
+            help="vllm, ray, transformers, openai, replay.", autocompletion=completion.engine
+        ),
+    ] = "vllm",
     engine_args: Annotated[list[str] | None, typer.Option(help="For the engine, as k=v,..")] = None,
     include_path: Annotated[str, typer.Option(help="A folder of lmms-eval's tasks.")] = "",
     data: Annotated[list[str] | None, typer.Option(help="A local data set, as TASK=PATH.")] = None,
@@ -63,8 +88,13 @@ def run(
     fresh: Annotated[bool, typer.Option("--fresh", help="Ask everything again.")] = False,
     seed: Annotated[int, typer.Option(help="For sampling.")] = 0,
     predict_only: Annotated[bool, typer.Option("--predict-only", help="Do not score.")] = False,
-    judge: Annotated[str, typer.Option(help="A model that judges open answers.")] = "",
-    judge_engine: Annotated[str, typer.Option(help="The judge's engine.")] = "vllm",
+    judge: Annotated[
+        str,
+        typer.Option(help="A model that judges open answers.", autocompletion=completion.model),
+    ] = "",
+    judge_engine: Annotated[
+        str, typer.Option(help="The judge's engine.", autocompletion=completion.engine)
+    ] = "vllm",
     judge_engine_args: Annotated[list[str] | None, typer.Option(help="For it, as k=v,..")] = None,
     checkpoint: Annotated[list[str] | None, typer.Option(help="A metric's, as NAME=PATH.")] = None,
     trust_remote_code: Annotated[
@@ -132,11 +162,14 @@ def start(given: dict[str, Any]) -> int:
     if given["dry_run"]:
         print(expected)
         return 0
-    if not given["quiet"]:
+    if outcome.results and not given["quiet"]:
         show_results(outcome.results)
     show_failures(outcome.failures, json_logs=given["json_logs"])
     if outcome.results:
         write_report(outcome.folder)
+    if not given["quiet"] and (outcome.folder / "report.html").exists():
+        folder = shlex.quote(str(outcome.folder))
+        print(f"page: {outcome.folder}/report.html; to open it: towereval view {folder}")
     if outcome.asked and not given["quiet"]:
         print(outcome.performance.speed)
     if plan.verify_determinism:
@@ -148,7 +181,13 @@ def start(given: dict[str, Any]) -> int:
     )
     status = exit_status(outcome, most_failed)
     if given["json_logs"]:
-        event("finished", folder=str(outcome.folder), asked=outcome.asked, status=status)
+        named = {"results": "results.json", "page": "report.html"}
+        files = {
+            key: str(file)
+            for key, name in named.items()
+            if (file := outcome.folder / name).exists()
+        }
+        event("finished", folder=str(outcome.folder), **files, asked=outcome.asked, status=status)
     return status
 
 

@@ -8,14 +8,19 @@ from typing import Annotated
 
 import typer
 
-from towereval.cli import options
+from towereval.cli import completion, options
 
 
 def score(
     run: Annotated[Path, typer.Argument(help="A run's folder.")],
     metrics: Annotated[str, typer.Option(help="Only these, as a,b.")] = "",
-    judge: Annotated[str, typer.Option(help="A model that judges open answers.")] = "",
-    judge_engine: Annotated[str, typer.Option(help="The judge's engine.")] = "vllm",
+    judge: Annotated[
+        str,
+        typer.Option(help="A model that judges open answers.", autocompletion=completion.model),
+    ] = "",
+    judge_engine: Annotated[
+        str, typer.Option(help="The judge's engine.", autocompletion=completion.engine)
+    ] = "vllm",
     judge_engine_args: Annotated[list[str] | None, typer.Option(help="For it, as k=v,..")] = None,
     checkpoint: Annotated[list[str] | None, typer.Option(help="A metric's, as NAME=PATH.")] = None,
     max_failed: Annotated[
