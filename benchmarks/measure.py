@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from towereval.environment import describe
+from towereval.provenance import describe
 
 RESULTS = Path(__file__).parent / "results"
 

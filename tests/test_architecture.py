@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "mending": (*NOUNS, "digests", "tensor_files"),
     "checkpoints": (*NOUNS, "data.media", "digests", "plugins", "tensor_files"),
     "records": NOUNS,
-    "environment": NOUNS,
+    "provenance": NOUNS,
     "plugins": (*NOUNS, "picture_use", "wrong_picture"),
     "picture_use": (*NOUNS, "metrics"),
     "wrong_picture": (*NOUNS, "picture_use"),
@@ -43,7 +43,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "statistics": (*NOUNS, "influence"),
     "database": NOUNS,
     "store": (*FOUNDATION, "records", "data.media", "database"),
-    "engines": (*NOUNS, "data.media", "data.video", "engines", "environment", "printable"),
+    "engines": (*NOUNS, "data.media", "data.video", "engines", "printable", "provenance"),
     "engines.replay": (*NOUNS, "data.media", "engines", "store"),
     "tasks": (*FOUNDATION, "data", "metrics", "statistics", "store"),
     "tasks.__init__": ("plugins",),
@@ -184,7 +184,7 @@ def test_a_module_imports_what_it_may(file: Path) -> None:
     assert faults(module_name(file), file.read_text(encoding="utf-8")) == []
 
 
-@pytest.mark.parametrize("name", ["types", "errors", "languages", "plugins", "environment"])
+@pytest.mark.parametrize("name", ["types", "errors", "languages", "plugins", "provenance"])
 def test_the_nouns_need_nothing_but_the_standard_library(name: str) -> None:
     tree = ast.parse((ROOT / "towereval" / f"{name}.py").read_text(encoding="utf-8"))
     tops = {imported.partition(".")[0] for _, imported in imports(tree)}

@@ -12,12 +12,12 @@ from tests.finished_run import finished
 from tests.test_replay import record, replayed
 from towereval import plugins
 from towereval.bridges import every_eval_ever
+from towereval.differences import estimate_differences
 from towereval.metrics.fidelity import ImageFidelityLoss
 from towereval.results import read_run
 from towereval.run import run
 from towereval.statistics import Observations
 from towereval.types import Request, Response, Sample
-from towereval.within import estimate_differences
 
 needs_lingua = pytest.mark.skipif(find_spec("lingua") is None, reason="needs the metrics extra")
 REFERENCE = "xm3600@with-and-without-image"

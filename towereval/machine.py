@@ -14,9 +14,9 @@ from pathlib import Path
 
 from towereval import engines
 from towereval.data.media import cache_folder
-from towereval.environment import describe, version_of
 from towereval.environments import COMET, LMMS_EVAL, python_of
 from towereval.errors import UsageError
+from towereval.provenance import describe, version_of
 from towereval.smpqa.fonts import CJK, CORE, FOLDERS
 
 # As pyproject.toml's extras have them: from the first, below the second.

@@ -13,10 +13,10 @@ from typing import Any
 from towereval import __version__, engines, languages, plugins
 from towereval.data.folder import FolderSource
 from towereval.data.hub import HubSource
-from towereval.environment import describe
 from towereval.errors import UnknownName, UsageError
 from towereval.judging import JudgePlan
 from towereval.picture_use import PictureUse
+from towereval.provenance import describe
 from towereval.subject import Subject, find_subject
 from towereval.types import LearnedMetric, Source, Task, digest
 from towereval.wrong_picture import WrongPicture

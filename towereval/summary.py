@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from towereval import languages
+from towereval.differences import estimate_differences
 from towereval.statistics import Estimate, Observations, estimate
 from towereval.store import Store
 from towereval.types import DifferenceMetric, Metric, Result, Score, Task
-from towereval.within import estimate_differences
 
 REMARKS = 5  # of those that a note counts, the commonest
 

@@ -18,11 +18,11 @@ from typing import Any
 from towereval import __version__, plugins
 from towereval.bridges.lmms_results import read_about
 from towereval.data.columns import checked
-from towereval.environment import describe
 from towereval.errors import DataError
 from towereval.grading import Scoring
 from towereval.plan import described, folder_name, now
 from towereval.progress import Silence
+from towereval.provenance import describe
 from towereval.run import Outcome, publish
 from towereval.store import Store
 from towereval.types import (

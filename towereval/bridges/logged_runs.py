@@ -11,11 +11,11 @@ from typing import Any, Protocol
 
 from towereval import __version__
 from towereval.as_logged import LoggedTask, packed
-from towereval.environment import describe
 from towereval.errors import DataError
 from towereval.grading import Scoring
 from towereval.plan import described, folder_name
 from towereval.progress import Silence
+from towereval.provenance import describe
 from towereval.run import Outcome, publish
 from towereval.store import Store
 from towereval.types import Decoding, Prompt, Request, Response, Sample, digest
@@ -97,8 +97,8 @@ def write_run(logs: Sequence[TaskLog], *, model: str, output: Path) -> Taken:
 
     `model` "" takes the name from the logs.
     """
+    model = _model(logs, model)
     logs, notices = _newest(logs)
-    model = model or _model(logs)
     harness = logs[0].about.harness
     respondent = {
         "model": logs[0].about.model or model,
@@ -134,13 +134,13 @@ def _newest(logs: Iterable[TaskLog]) -> tuple[list[TaskLog], list[str]]:
     return [found[name] for name in sorted(found)], notices
 
 
-def _model(logs: Sequence[TaskLog]) -> str:
+def _model(logs: Sequence[TaskLog], given: str) -> str:
     """Raises `DataError` where the logs name none, or several."""
     named = {log.about.model: log.about.file for log in logs}
     if len(named) > 1:
         told = " and ".join(f"{file} is of {name!r:.200}" for name, file in [*named.items()][:2])
         raise DataError(f"logs of several models: {told}; import them one by one")
-    if not (model := logs[0].about.model):
+    if not (model := given or logs[0].about.model):
         raise DataError(f"{logs[0].about.file} does not say whose answers it has: give --model")
     return model
 

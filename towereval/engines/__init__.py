@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from towereval.environment import version_of
 from towereval.errors import EngineError, MissingExtra, UnknownName, UsageError
+from towereval.provenance import version_of
 from towereval.types import Engine, Model
 
 
