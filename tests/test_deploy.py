@@ -27,9 +27,11 @@ def job() -> Any:
     return yaml.safe_load(KUBERNETES.read_text(encoding="utf-8"))
 
 
-def test_the_citation_names_this_version() -> None:
+def test_the_citation_and_the_job_name_this_version(job: Any) -> None:
     cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert (cited["version"], cited["license"]) == (__version__, "Apache-2.0")
+    [container] = job["spec"]["template"]["spec"]["containers"]
+    assert container["image"].endswith(f"/towereval:{__version__}")
 
 
 @pytest.mark.parametrize(("status", "again"), [(0, ""), (4, ""), (130, "requeue 7_1\n")])
