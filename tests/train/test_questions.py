@@ -46,6 +46,20 @@ def test_the_answer_is_what_stands_there(arrangement: str, asked: int) -> None:
     assert set(places) == {0, 1, 2, 3}
 
 
+@pytest.mark.parametrize("arrangement", ["beside", "above"])
+@pytest.mark.parametrize("asked", [0, 1])
+def test_the_colour_is_that_of_what_stands_there(arrangement: str, asked: int) -> None:
+    places: Counter[int] = Counter()
+    for seed in range(40):
+        ask = Random(seed), "en", arrangement, asked, True
+        picture, listed, answer = drawn.choice_of_colours(*ask)
+        x, y = drawings.PLACES[arrangement][asked]
+        assert answer == colour_of(picture[y - 1 : y + 2, x - 1 : x + 2])
+        assert len(set(listed)) == 4
+        places[listed.index(answer)] += 1
+    assert set(places) == {0, 1, 2, 3}
+
+
 @pytest.mark.parametrize("asked", ["first", "last"])
 def test_the_colour_that_is_asked_for_comes_then(asked: str) -> None:
     frame = {"first": 0, "last": -1}[asked]

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from tests.test_cli import error_line, towereval
+from towereval.corpus import files
 from towereval.errors import UsageError
-from towereval.train import evaluation, recipe_run
+from towereval.train import evaluation, example_records, recipe_run
 from towereval.train.loop import Report
 from towereval.train.recipe import Recipe
 
@@ -19,8 +20,9 @@ WEIGHTS = Path("model", "model.safetensors")
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in ("COUNT", "CHOICES", "CLIPS"):
+    for name in ("WORDS", "CAPTIONS", "CHOICES", "CLIPS"):
         monkeypatch.setattr(evaluation, name, 2)
+    monkeypatch.setattr(example_records, "COUNT", 5)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -36,6 +38,9 @@ def test_stage_by_stage_is_all_at_once(recipe: Recipe, tmp_path: Path) -> None:
         recipe_run.train(recipe, tmp_path / "parts", stage, say=reports.append)
     whole, parts = (tmp_path / folder / WEIGHTS for folder in ("whole", "parts"))
     assert whole.read_bytes() == parts.read_bytes()
+    seen = dict(files.read(tmp_path / "whole" / "examples.jsonl"))
+    assert {record.id.partition("-")[0] for record in seen.values()} == {*recipe.stages}
+    assert sum(len(record.images) or record.video is not None for record in seen.values()) > 10
     untrained = tmp_path / "whole" / "untrained" / "model.safetensors"
     assert whole.read_bytes() != untrained.read_bytes()
 

@@ -97,9 +97,11 @@ def _words(random: Random, held_out: bool) -> Record:
 
 def _choice(random: Random, held_out: bool) -> Record:
     language, arrangement = random.choice(phrases.LANGUAGES), random.choice(("beside", "above"))
-    asked = random.randrange(2)
-    picture, listed, answer = choice(random, language, arrangement, asked, held_out)
-    question = questions.choice(questions.WHERE[arrangement][asked][language], listed)
+    asked, colours = random.randrange(2), random.random() < 0.5
+    ask = choice_of_colours if colours else choice
+    picture, listed, answer = ask(random, language, arrangement, asked, held_out)
+    where = questions.COLOUR_WHERE if colours else questions.WHERE
+    question = questions.choice(where[arrangement][asked][language], listed)
     return Record("choice", language, _turns(question, answer), (picture,))
 
 
@@ -109,6 +111,25 @@ def choice(
     """A picture of two things, four options in any order, and that which is the asked thing."""
     things = _two(random, held_out)
     listed = list(questions.options(language, things))
+    answer = listed[asked]
+    random.shuffle(listed)
+    return drawings.scene(random, arrangement, things), listed, answer
+
+
+def choice_of_colours(
+    random: Random, language: str, arrangement: str, asked: int, held_out: bool
+) -> tuple[Any, list[str], str]:
+    """The same of the asked thing's colour; two of the options are nowhere in the picture.
+
+    Held out are pairs of shapes, and which colours are the options.
+    """
+    while True:
+        things = _two(random, held_out)
+        colours = [colour for colour, _ in things]
+        colours += random.sample(sorted({*phrases.COLOURS} - {*colours}), 2)
+        if is_held_out(f"colours {' '.join(sorted(colours))}") == held_out:
+            break
+    listed = [questions.colour(language, colour) for colour in colours]
     answer = listed[asked]
     random.shuffle(listed)
     return drawings.scene(random, arrangement, things), listed, answer

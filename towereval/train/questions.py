@@ -54,6 +54,50 @@ WHERE: Mapping[str, Sequence[Mapping[str, str]]] = {
         },
     ),
 }
+# The same for the colour that is there, whatever has it.
+COLOUR_WHERE: Mapping[str, Sequence[Mapping[str, str]]] = {
+    "beside": (
+        {
+            "en": "What colour is on the left?",
+            "de": "Welche Farbe ist links?",
+            "fr": "Quelle couleur est à gauche?",
+            "cs": "Jaká barva je vlevo?",
+            "ru": "Какой цвет слева?",
+        },
+        {
+            "en": "What colour is on the right?",
+            "de": "Welche Farbe ist rechts?",
+            "fr": "Quelle couleur est à droite?",
+            "cs": "Jaká barva je vpravo?",
+            "ru": "Какой цвет справа?",
+        },
+    ),
+    "above": (
+        {
+            "en": "What colour is above?",
+            "de": "Welche Farbe ist oben?",
+            "fr": "Quelle couleur est en haut?",
+            "cs": "Jaká barva je nahoře?",
+            "ru": "Какой цвет сверху?",
+        },
+        {
+            "en": "What colour is below?",
+            "de": "Welche Farbe ist unten?",
+            "fr": "Quelle couleur est en bas?",
+            "cs": "Jaká barva je dole?",
+            "ru": "Какой цвет снизу?",
+        },
+    ),
+}
+# Language -> what a colour is called there, in the order of `_NAMED`.
+_NAMED = ("red", "blue", "green", "yellow", "black", "white")
+_COLOURS: Mapping[str, Sequence[str]] = {
+    "en": _NAMED,
+    "de": ("rot", "blau", "grün", "gelb", "schwarz", "weiß"),
+    "fr": ("rouge", "bleu", "vert", "jaune", "noir", "blanc"),
+    "cs": ("červená", "modrá", "zelená", "žlutá", "černá", "bílá"),
+    "ru": ("красный", "синий", "зелёный", "жёлтый", "чёрный", "белый"),
+}
 # Languages of ViMUL-Bench that are drawn in.
 CLIP_LANGUAGES = ("en", "de", "fr", "ru")
 # What is asked of a clip -> language.
@@ -87,12 +131,6 @@ _MOVES: Mapping[str, Sequence[str]] = {
     "fr": ("gauche", "droite", "haut", "bas"),
     "ru": ("влево", "вправо", "вверх", "вниз"),
 }
-_CHANGES: Mapping[str, Sequence[str]] = {
-    "en": CHANGES,
-    "de": ("rot", "blau", "grün", "gelb"),
-    "fr": ("rouge", "bleu", "vert", "jaune"),
-    "ru": ("красный", "синий", "зелёный", "жёлтый"),
-}
 
 
 def options(language: str, things: Sequence[tuple[str, str]]) -> tuple[str, ...]:
@@ -102,12 +140,18 @@ def options(language: str, things: Sequence[tuple[str, str]]) -> tuple[str, ...]
     return tuple(phrases.thing(language, *thing) for thing in (*things, *mixed))
 
 
+def colour(language: str, name: str) -> str:
+    return _COLOURS[language][_NAMED.index(name)]
+
+
 def choice(question: str, listed: Sequence[str]) -> str:
     return f"{CHOOSE} {question}\n" + "\n".join(listed)
 
 
 def clip_options(language: str, asked: str) -> tuple[str, ...]:
-    words = _MOVES[language] if asked == "move" else _CHANGES[language]
+    words = _MOVES[language]
+    if asked != "move":
+        words = [colour(language, name) for name in CHANGES]
     return tuple(f"{letter}. {word}" for letter, word in zip("ABCD", words, strict=True))
 
 
