@@ -16,21 +16,27 @@ SETTINGS = (
     *("TOWEREVAL_COMET_PYTHON", "TOWEREVAL_PATH", "HF_TOKEN", "HF_HUB_CACHE", "HF_ENDPOINT"),
     *("OPENAI_API_KEY", "FORCE_COLOR", "NO_COLOR", "COLUMNS"),
 )
-# Files that take a minute or more, the longest first. Several processes begin with these, so that
-# none works alone at the end.
+# Files that take half a minute or more, the longest first: several processes begin with these, so
+# that none works alone at the end.
 LONGEST = (
-    "engines/test_ray.py",
-    "engines/test_families.py",
     "metrics/test_comet.py",
+    "engines/test_ray.py",
     "reliability/test_kill.py",
+    "engines/test_families.py",
+    "bridges/test_lmms_tasks.py",
+    "bridges/test_lmms_model.py",
+    "bridges/test_lmms_run.py",
+    "reliability/test_kill_models.py",
     "engines/test_forecast.py",
-    "engines/test_openai_vllm.py",
+    "data/test_hub.py",
     "engines/test_engine_close.py",
-    "engines/test_image_scale.py",
     "test_checkpoints.py",
     "corpus/test_tools.py",
-    "data/test_hub.py",
-    "engines/test_modality_gap.py",
+    "engines/test_openai_vllm.py",
+    "engines/test_image_scale.py",
+    "train/test_processes.py",
+    "reliability/test_failed.py",
+    "test_judging.py",
 )
 
 

@@ -35,7 +35,7 @@ def towereval(
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=180,  # a hang, not a busy machine
         cwd=cwd,
         env=surroundings(*path, **environment),
     )
