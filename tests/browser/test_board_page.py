@@ -95,7 +95,7 @@ def test_imported_runs_can_be_left_out(wide: Any, made: Made) -> None:
     [
         ("group:core", ["en", "de", "fr"]),
         ("group:added", ["ko", "uk"]),
-        ("tier:T5", ["en", "de", "fr"]),
+        ("tier:T5", ["de", "fr"]),
         ("script:Cyrl", ["uk"]),
         ("ko", ["ko"]),
     ],
