@@ -168,6 +168,7 @@ function scoreHtml(sample, measure) {
     const why = sample.unscored[measure.metric];
     return why ? ` <b class="wrong">not judged: ${escapeHtml(why)}</b>` : "";
   }
+  if (measure.better !== "larger") return ` <b>score ${score.toFixed(3)}</b>`; // 1 is a yes, or a loss
   if (score === 1) return ' <b class="right">✓ correct</b>';
   if (score === 0) return ' <b class="wrong">✗ wrong</b>';
   return ` <b>score ${score.toFixed(3)}</b>`;
