@@ -302,6 +302,30 @@ def test_names_that_are_no_task(cases: dict[str, Case], tmp_path: Path) -> None:
 
 
 @served
+def test_a_group_and_a_tag_are_their_tasks(tmp_path: Path) -> None:
+    assert lmms_tasks.named("lmms:cc_ocr") == tuple(
+        f"lmms:cc_ocr_{each}" for each in ("multi_scene_ocr", "multi_lan_ocr", "doc_parsing", "kie")
+    )
+    folder = write_task(tmp_path / "tasks", "signs")
+    for name in ("plates", "menus"):
+        write_task(folder, name, decoding=f"{lmms_data.DECODING}tag: printed")
+    (folder / "group.yaml").write_text("group: town\ntask: [signs, printed, {task: signs}]\n")
+    (folder / "changed.yaml").write_text("group: odd\ntask:\n  - {task: signs, repeats: 2}\n")
+    at = f"lmms:{folder}"
+    printed = (f"{at}/plates", f"{at}/menus")
+    assert set(lmms_tasks.named(f"{at}/printed")) == set(printed)
+    assert lmms_tasks.named(f"{at}/town")[0] == f"{at}/signs"
+    assert set(lmms_tasks.named(f"{at}/town")[1:]) == set(printed)
+    assert lmms_tasks.named(f"{at}/signs") == (f"{at}/signs",)
+    with pytest.raises(UsageError, match="group odd changes settings of its tasks, as of signs"):
+        lmms_tasks.named(f"{at}/odd")
+    with pytest.raises(UsageError, match="lmms-eval has no task 'nowhere'"):
+        lmms_tasks.named(f"{at}/nowhere")
+    for other in ("ocrbench@official", "lmms:signs@lmms-eval-0.7.3-0"):
+        assert lmms_tasks.named(other) == (other,)
+
+
+@served
 def test_other_files_are_another_variant(cases: dict[str, Case], tmp_path: Path) -> None:
     folder = write_task(tmp_path / "tasks")
     before = plugins.load_task(f"lmms:{folder}/signs")

@@ -136,12 +136,11 @@ def load_task(reference: str) -> LmmsTask:
 
     Raises `UsageError`.
     """
-    folder, _, last = reference.rpartition("/")
-    name, _, variant = last.partition("@")
+    folder, name, variant = _parts(reference)
     if variant:
         return _known(name, variant)
-    include = [str(Path(folder).absolute())] if folder else []
-    file = _record(digest([name, include, str(_python())]))
+    include = [folder] if folder else []
+    file = _described(name, include)
     task = _read(file)
     if task is None or digest_of(task.about.files) != task.about.files_digest:
         try:
@@ -152,6 +151,23 @@ def load_task(reference: str) -> LmmsTask:
         write_atomically(file, content)
         write_atomically(_record(f"{name}@{task.variant}"), content)
     return task
+
+
+def named(reference: str) -> tuple[str, ...]:
+    """A task's reference, or those of the tasks of a group or tag of lmms-eval.
+
+    Raises `UsageError`.
+    """
+    scheme, _, rest = reference.partition(":")
+    folder, name, variant = _parts(rest)
+    include = [folder] if folder else []
+    if scheme != SCHEME or variant or _described(name, include).is_file():
+        return (reference,)
+    try:
+        tasks = ask("members", task=name, include=include)["tasks"]
+    except DataError as error:
+        raise UsageError(str(error)) from error
+    return tuple(f"{SCHEME}:{folder}/{task}" if folder else f"{SCHEME}:{task}" for task in tasks)
 
 
 def within(reference: str, folder: Path) -> str:
@@ -262,6 +278,17 @@ def _read(file: Path) -> LmmsTask | None:
         return None
     lists = ("include", "files", "filters", "metrics")
     return LmmsTask(About(**{**content, **{key: tuple(content[key]) for key in lists}}))
+
+
+def _parts(reference: str) -> tuple[str, str, str]:
+    """Folder, name and variant, "" for none."""
+    folder, _, last = reference.rpartition("/")
+    name, _, variant = last.partition("@")
+    return str(Path(folder).absolute()) if folder else "", name, variant
+
+
+def _described(name: str, include: Sequence[str]) -> Path:
+    return _record(digest([name, list(include), str(_python())]))
 
 
 def _record(name: str) -> Path:

@@ -6,6 +6,7 @@ reply, the end of the input ends it; {"error": text} says what went wrong. Quest
 the folders to look for it in besides lmms-eval's own:
 
     {"ask": "describe", "task", "include"}          what their YAML says, without reading data
+    {"ask": "members", "task", "include"}           the names of a group's or tag's tasks
     {"ask": "documents", ..., "first", "count", "media", "data"}   messages and decoding, in order
     {"ask": "score", ..., "data", "answers": {language: [[document, text], ...]}}
         by metric and language: a number or a reason for each answer, and their aggregate
@@ -31,7 +32,7 @@ sys.path.append(str(Path(__file__).parent))  # behind their packages
 from lmms_aggregates import aggregate  # type: ignore[import-not-found]
 from lmms_decoding import decoding_of  # type: ignore[import-not-found]
 from lmms_media import MediaCache, NotShown, Opened, shown  # type: ignore[import-not-found]
-from lmms_yaml import Refused, files_of, find, metadata_of, read  # type: ignore[import-not-found]
+from lmms_yaml import Refused, files_of, find, members, metadata_of, read  # type: ignore[import-not-found]
 
 # What their command strips from an answer before it is scored where a task says nothing else.
 REASONING = [["<think>", "</think>"], ["<analysis>", "</analysis>"]]
@@ -72,6 +73,9 @@ class Served:
                 if function.__name__ != "bypass_agg"
             ],
         }
+
+    def members(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        return {"tasks": members(question["task"], question["include"])}
 
     def documents(self, question: Mapping[str, Any]) -> dict[str, Any]:
         task, yaml = self._task(question)

@@ -8,8 +8,11 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+_UNKNOWN = "lmms-eval has no task {0!r}, nor have the included folders"
 
 
 class Refused(Exception):
@@ -21,10 +24,42 @@ def find(name: str, include: Sequence[str]) -> Path:
 
     Their index, which parses them all, takes seconds: it is asked only where no file says it.
     """
+    included = _folders(include)
+    found = _saying(name, included)
+    if len(found) != 1:
+        found = [_indexed(name, included)]
+    if "class" in read(found[0], "simple"):
+        raise Refused(f"{name} is a class of its own and not a YAML task: it cannot be served")
+    return found[0]
+
+
+def members(name: str, include: Sequence[str]) -> list[str]:
+    """The tasks of a group or tag, and of those in it; of a task itself."""
+    included = _folders(include)
+    if len(_saying(name, included)) == 1:
+        return [name]
+    index = _index(included)
+
+    def flat(one: str) -> list[str]:
+        if one not in index:
+            raise Refused(_UNKNOWN.format(one))
+        if index[one]["type"] not in ("group", "tag"):
+            return [one]
+        return [task for member in _members(one, index[one]) for task in flat(member)]
+
+    return list(dict.fromkeys(flat(name)))
+
+
+def _folders(include: Sequence[str]) -> list[Path]:
     included = [Path(folder) for folder in include]
     for folder in included:
         if not folder.is_dir():
             raise Refused(f"{folder}: no such folder")
+    return included
+
+
+def _saying(name: str, included: Sequence[Path]) -> list[Path]:
+    """The files that say it in plain words."""
     tasks = Path(importlib.import_module("lmms_eval").__path__[0]) / "tasks"
     says = re.compile(rf"^task:[ \t]*([\"']?){re.escape(name)}\1[ \t]*(#.*)?$", re.MULTILINE)
     theirs, users = [
@@ -33,31 +68,48 @@ def find(name: str, include: Sequence[str]) -> Path:
     ]
     if theirs and users:
         raise Refused(f"lmms-eval has a {name} of its own, which it would take: rename {users[0]}")
-    if len(found := theirs + users) != 1:
-        found = [_indexed(name, included)]
-    if "class" in read(found[0], "simple"):
-        raise Refused(f"{name} is a class of its own and not a YAML task: it cannot be served")
-    return found[0]
+    return theirs + users
 
 
 def _matches(pattern: re.Pattern[str], file: Path) -> bool:
     return pattern.search(file.read_text(encoding="utf-8", errors="replace")) is not None
 
 
-def _indexed(name: str, included: Sequence[Path]) -> Path:
+def _index(included: Sequence[Path]) -> dict[str, Any]:
+    """As theirs is where folders are included: their own names win."""
     manager = importlib.import_module("lmms_eval.tasks").TaskManager
-    index = manager(include_path=[str(folder) for folder in included] or None).task_index
+    folders = [str(folder) for folder in included]
+    own = manager(include_path=folders, include_defaults=False).task_index if folders else {}
+    return {**own, **_their_index()}
+
+
+@cache
+def _their_index() -> dict[str, Any]:
+    found: dict[str, Any] = importlib.import_module("lmms_eval.tasks").TaskManager().task_index
+    return found
+
+
+def _indexed(name: str, included: Sequence[Path]) -> Path:
+    index = _index(included)
     if name not in index:
-        raise Refused(f"lmms-eval has no task {name!r}, nor have the included folders")
+        raise Refused(_UNKNOWN.format(name))
     entry = index[name]
     if entry["type"] in ("group", "tag"):
-        members = entry["task"]
-        if members == -1:
-            members = read(Path(entry["yaml_path"]), "simple")["task"]
-        names = [each if isinstance(each, str) else each.get("task", "?") for each in members]
-        named = ",".join(f"lmms:{each}" for each in names)
+        named = ",".join(f"lmms:{each}" for each in _members(name, entry))
         raise Refused(f"{name} is a {entry['type']} of tasks; name them: --tasks {named}")
     return Path(entry["yaml_path"])
+
+
+def _members(name: str, entry: dict[str, Any]) -> list[str]:
+    """What a group's file or a tag lists: tasks, other groups and tags."""
+    listed = entry["task"]
+    if listed == -1:
+        listed = read(Path(entry["yaml_path"]), "simple")["task"]
+    found = [each["task"] if [*each] == ["task"] else each for each in listed]
+    if changed := [each for each in found if not isinstance(each, str)]:
+        told = changed[0].get("task") or changed[0].get("group")
+        raise Refused(f"the group {name} changes settings of its tasks, as of {told}: name them")
+    return found
 
 
 def read(yaml: Path, mode: str) -> dict[str, Any]:
