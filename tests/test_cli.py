@@ -364,7 +364,7 @@ def test_ctrl_c_keeps_what_was_answered(tmp_path: Path) -> None:
         assert process.stdout
         assert process.stdout.readline() == "five\n"
         process.send_signal(signal.SIGINT)
-        output, errors = process.communicate(timeout=30)
+        output, errors = process.communicate(timeout=180)
     assert process.returncode == 130
     assert output == "closed\n"
     assert errors.splitlines() == [

@@ -131,7 +131,7 @@ def test_a_report_that_nobody_reads_to_its_end_is_no_regression(
         stderr=subprocess.PIPE,
         cwd=tmp_path,
         env=surroundings(),
-        timeout=60,
+        timeout=180,
     )
     os.close(writer)
     assert done.returncode == 4

@@ -43,7 +43,7 @@ def test_a_job_that_was_stopped_is_queued_again(tmp_path: Path, status: int, aga
     done = subprocess.run(
         ["bash", ROOT / "deploy" / "slurm.sh", "model-a", "model-b"],
         env={"PATH": path, "TASKS": "commute", **slurm},
-        timeout=20,
+        timeout=180,
     )
     assert done.returncode == status
     asked = "towereval run --model model-b --tasks commute --output results --retries 1\n"
@@ -89,7 +89,7 @@ def test_every_pod_of_the_job_asks_for_a_model_of_its_own(job: Any, tmp_path: Pa
         done = subprocess.run(
             [*container["command"], *container["args"]],
             env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "JOB_COMPLETION_INDEX": str(index)},
-            timeout=20,
+            timeout=180,
         )
         assert done.returncode == 130
         words = (tmp_path / "words").read_text().split()

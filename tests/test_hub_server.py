@@ -103,7 +103,7 @@ class Visitor:
         shas = {name: self.hub.sha(f"team/{name}") for name in names}
         command = [sys.executable, __file__, client, json.dumps(shas)]
         environment = self.hub.environment(self.home) | more
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180)
         assert done.returncode == 0, done.stderr
         return Visit(json.loads(done.stdout.splitlines()[-1]), self.hub.requests[before:])
 

@@ -369,7 +369,7 @@ def test_an_installed_wheel_lists_the_tasks(wheel: Path, tmp_path: Path) -> None
         text=True,
         cwd=elsewhere,
         env=environment,
-        timeout=60,
+        timeout=180,
     )
     assert listed.stderr == f"{site}/towereval/__init__.py\n"
     assert [line.split()[0] for line in listed.stdout.splitlines()] == list(TASKS)
@@ -379,6 +379,6 @@ def test_an_installed_wheel_lists_the_tasks(wheel: Path, tmp_path: Path) -> None
         text=True,
         cwd=elsewhere,
         env=environment,
-        timeout=60,
+        timeout=180,
     )
     assert shown.stdout.endswith(f"file: {site}/towereval/tasks/commute.py\n")

@@ -127,7 +127,7 @@ def test_the_command_is_installed_beside_python() -> None:
     if not program.exists():
         pytest.skip("towereval is not installed in this environment")
     done = subprocess.run(
-        [program, "tasks"], capture_output=True, text=True, timeout=60, env=surroundings()
+        [program, "tasks"], capture_output=True, text=True, timeout=180, env=surroundings()
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "commute" in done.stdout

@@ -94,7 +94,7 @@ def killed(folder: Path, script: str) -> None:
         [sys.executable, "-W", "error", "-c", preamble + script],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
 

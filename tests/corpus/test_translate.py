@@ -165,7 +165,7 @@ def test_what_was_answered_survives_a_kill(tmp_path: Path, server: ChatServer) -
             break
         time.sleep(0.05)
     process.kill()
-    process.communicate(timeout=30)
+    process.communicate(timeout=180)
     assert not (tmp_path / "out.jsonl").exists()
 
     server.script = translated

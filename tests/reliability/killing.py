@@ -72,7 +72,7 @@ class Bench:
         in_time = process.poll() is None
         if in_time:
             (os.kill if alone else os.killpg)(process.pid, signal.SIGKILL)
-        process.communicate(timeout=60)
+        process.communicate(timeout=180)
         return in_time
 
 

@@ -87,7 +87,7 @@ def test_no_process_changes_an_order() -> None:
             env={"PYTHONHASHSEED": seed, "PYTHONPATH": "."},
             check=True,
             capture_output=True,
-            timeout=60,
+            timeout=180,
         ).stdout
         for seed in ("0", "1")
     }
