@@ -10,9 +10,9 @@ from towereval.judging import Judge, JudgePlan, ask_judge
 from towereval.learning import Learned, learn
 from towereval.progress import Listener
 from towereval.results import read_run
-from towereval.scoring import Scorer, answers_or_blanks
+from towereval.scoring import answers_or_blanks
 from towereval.store import Store
-from towereval.types import CorpusMetric, JudgedMetric, LearnedMetric, Metric, Task
+from towereval.types import CorpusMetric, JudgedMetric, LearnedMetric, Metric, SampleScorer, Task
 
 # A trial on the bundled samples fetches no checkpoint of gigabytes, whatever is installed.
 UNNAMED = "on the sample split only by --checkpoint {}=MODEL"
@@ -58,7 +58,7 @@ class Grader:
             else metric.signature
         )
 
-    def scorer(self, task: Task, metric: Metric) -> Scorer:
+    def scorer(self, task: Task, metric: Metric) -> SampleScorer:
         """For a learned metric all that has no score yet is scored first."""
         if isinstance(metric, JudgedMetric):
             return self.judge.scorer(self.store, metric)

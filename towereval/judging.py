@@ -6,7 +6,7 @@ A verdict is a response: it is found by its key, kept, and asked again after an 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -14,10 +14,10 @@ from typing import Any
 
 from towereval import engines
 from towereval.errors import ScoringFailed, Unscorable, UsageError
-from towereval.scoring import Scorer, cleaned
+from towereval.scoring import answered_in_full
 from towereval.store import Store
 from towereval.subject import Subject, find_subject
-from towereval.types import JudgedMetric, Request, Response, Sample, Task
+from towereval.types import JudgedMetric, Request, Response, Sample, SampleScorer, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Judge:
     def verdict(self, store: Store, question: Request) -> Response | None:
         return store.response(replace(question, respondent=self.respondent).key)
 
-    def scorer(self, store: Store, metric: JudgedMetric) -> Scorer:
+    def scorer(self, store: Store, metric: JudgedMetric) -> SampleScorer:
         """Statistics by the verdicts that were given."""
 
         def score(sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
@@ -112,21 +112,22 @@ def _questions(
     asked: set[str] = set()
     for task in tasks:
         metrics = named or [each for each in task.metrics if isinstance(each, JudgedMetric)]
-        if not metrics:
-            continue
-        for _, sample, responses in store.answered(task.name):
-            answers = cleaned(responses, clean)
-            if len(answers) < len(responses):
-                continue
-            for metric in metrics:
-                try:
-                    question = metric.question(sample, answers)
-                except Unscorable:
-                    continue  # told when the sample is scored
-                if question is None:
-                    continue
+        for sample, answers in answered_in_full(store, task, clean) if metrics else ():
+            for question in _about(sample, answers, metrics):
                 verdict = judge.verdict(store, question)
                 request = replace(question, respondent=judge.respondent)
                 if (verdict is None or verdict.error) and request.key not in asked:
                     asked.add(request.key)
                     yield request
+
+
+def _about(
+    sample: Sample, answers: Sequence[Response], metrics: Sequence[JudgedMetric]
+) -> Iterator[Request]:
+    """What each metric that is meant for the sample asks of the judge."""
+    for metric in metrics:
+        question = None
+        with suppress(Unscorable):  # told when the sample is scored
+            question = metric.question(sample, answers)
+        if question is not None:
+            yield question

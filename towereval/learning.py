@@ -10,9 +10,9 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from towereval.errors import EngineError, ModelError, ScoringFailed, Unscorable, UsageError
-from towereval.scoring import Scorer, cleaned
+from towereval.scoring import answered_in_full
 from towereval.store import Store
-from towereval.types import LearnedMetric, Response, Sample, Segment, Task
+from towereval.types import LearnedMetric, Response, Sample, SampleScorer, Segment, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Learned:
     missing: str = ""
     failed: str = ""
 
-    def scorer(self, store: Store, metric: LearnedMetric) -> Scorer:
+    def scorer(self, store: Store, metric: LearnedMetric) -> SampleScorer:
         def score(sample: Sample, responses: Sequence[Response]) -> tuple[float, ...]:
             if self.missing:
                 raise Unscorable(self.missing)
@@ -68,10 +68,7 @@ def _segments(
     for task in tasks:
         if metric.name not in {offered.name for offered in task.metrics}:
             continue
-        for _, sample, responses in store.answered(task.name):
-            answers = cleaned(responses, clean)
-            if len(answers) < len(responses):
-                continue
+        for sample, answers in answered_in_full(store, task, clean):
             try:
                 yield metric.segment(sample, answers)
             except Unscorable:

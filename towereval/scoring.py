@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import TypeAlias
 
 from towereval.errors import ScoringFailed, Unscorable
 from towereval.store import Store
 from towereval.types import Metric, RemarkingScorer, Response, Sample, SampleScorer, Score, Task
-
-Scorer: TypeAlias = SampleScorer
 
 
 def score(
     store: Store,
     tasks: Sequence[Task],
     clean: Callable[[str], str],
-    scorer: Callable[[Task, Metric], Scorer],
+    scorer: Callable[[Task, Metric], SampleScorer],
     metrics: Sequence[str] = (),
 ) -> None:
     """Give every sample a score or a reason by each metric, or by those that `metrics` names."""
@@ -39,7 +36,11 @@ def score(
 
 
 def score_sample(
-    metric: str, scorer: Scorer, sample: Sample, answers: Sequence[Response], failure: str = ""
+    metric: str,
+    scorer: SampleScorer,
+    sample: Sample,
+    answers: Sequence[Response],
+    failure: str = "",
 ) -> Score:
     """A score, or why there is none.
 
@@ -59,6 +60,16 @@ def score_sample(
         remark = scorer.remark(sample) or remark
     named = (sample.id, sample.language, sample.group, sample.cluster, metric)
     return Score(*named, values, unscored, failed, remark)
+
+
+def answered_in_full(
+    store: Store, task: Task, clean: Callable[[str], str]
+) -> Iterator[tuple[Sample, list[Response]]]:
+    """The samples of which no answer is missing, and their answers as they are scored."""
+    for _, sample, responses in store.answered(task.name):
+        answers = cleaned(responses, clean)
+        if len(answers) == len(responses):
+            yield sample, answers
 
 
 def answers_or_blanks(

@@ -61,17 +61,16 @@ def summarize(
     `signature` knows the judge or checkpoint that a metric's numbers rest on, `data` each task's
     and language's digest.
     """
-    return tuple(
-        row
-        for task in tasks
-        for metric in task.metrics
-        for row in _rows(
-            store, task, metric, _blank(task, metric, signature(task, metric), split, run_id)
-        )
-        for row in [replace(row, data=_data(row, data.get(task.name, {})))]
-        for asked in [store.earlier_manifest().get("languages", ())]
-        for row in [_with_missing(row, task, asked, data.get(task.name, {}))]
-    )
+    asked = store.earlier_manifest().get("languages", ())
+    results = []
+    for task in tasks:
+        digests = data.get(task.name, {})
+        for metric in task.metrics:
+            blank = _blank(task, metric, signature(task, metric), split, run_id)
+            for row in _rows(store, task, metric, blank):
+                known = replace(row, data=_data(row, digests))
+                results.append(_with_missing(known, task, asked, digests))
+    return tuple(results)
 
 
 def _with_missing(
