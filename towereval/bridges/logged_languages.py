@@ -57,9 +57,10 @@ def find_rule(
         found = {value: known(value) for value in values}
         if found and all(found.values()):
             return Rule(f"the column {column!r}", column, found)
-    code = known(re.split(r"[_./:-]", task)[-1], names=False)
-    if code and code != task:
-        return Rule("the end of the task's name", "", {"": code})
+    for divided in (r"[_./:]", r"[_./:-]"):  # a code may have a dash itself
+        *begin, end = re.split(divided, task)
+        if begin and (code := known(end, names=False)):
+            return Rule("the end of the task's name", "", {"": code})
     return Rule("no rule: nothing says them", "", {"": "und"})
 
 
