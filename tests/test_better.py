@@ -14,6 +14,7 @@ import pytest
 from tests.finished_run import finished
 from towereval import plugins
 from towereval.bridges.eval_results import write_files
+from towereval.cli.leaderboard import leaderboard
 from towereval.compare import Comparison, Report, Settings, Verdict, compare
 from towereval.errors import StoreError, UsageError
 from towereval.gains import gains
@@ -141,6 +142,21 @@ def test_a_board_ranks_smaller_losses_first_and_no_bias(tmp_path: Path) -> None:
         "yes rate, neither way is better",
         "image fidelity loss, smaller is better",
     ]
+
+
+def test_many_models_are_listed_from_the_best_by_what_ranks_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The loss comes first by name; a bias would, too, and ranks nobody."""
+    names = ((LOSS, "smaller"), ("a_bias", "neither"))
+    for n in range(10):
+        rows = [{"metric": name, "better": way, "value": (n + 1) / 20} for name, way in names]
+        finished(tmp_path / "results", f"model-{n}", "r1", *({**ROWS[2], **row} for row in rows))
+    leaderboard(tmp_path / "results", tmp_path / "board", samples=0)
+    lines = capsys.readouterr().out.splitlines()
+    shown = [line.split()[1] for line in lines if "model-" in line]
+    assert shown == [f"model-{n}" for n in range(10)]
+    assert lines[-1].startswith("average over xm3600 image_fidelity_loss, smaller is better;")
 
 
 def test_a_row_of_another_way_is_refused(tmp_path: Path) -> None:

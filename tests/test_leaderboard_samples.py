@@ -186,4 +186,4 @@ def test_many_models_are_rows_by_rank(tmp_path: Path) -> None:
     assert head.split() == ["rank", "model", "average", "±", "n", "failed"]
     assert first.split() == ["1", "m29", "78.0", "±0.1", "10000", "29"]
     assert len(rows) == 19
-    assert last == "average over ocrbench; 10 more models on the page"
+    assert last == "average over ocrbench accuracy; 10 more models on the page"

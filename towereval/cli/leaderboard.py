@@ -13,6 +13,7 @@ import typer
 
 from towereval.cli import options
 from towereval.errors import UnknownName, UsageError
+from towereval.types import WAYS
 
 if TYPE_CHECKING:
     from towereval.leaderboard.build import Board
@@ -137,23 +138,22 @@ def _model_file(file: Path) -> dict[str, dict[str, Any]]:
 
 
 def _show_ranking(content: Mapping[str, Any]) -> None:
-    """The best models by the average over tasks and all languages, or by the first measure."""
+    """The best models by the average over tasks and all languages, or by one measure."""
     from rich.table import Table
     from rich.text import Text
 
     from towereval.cli.console import print_table
     from towereval.printable import visible
 
-    everything = [each for each in content["averages"] if each["selection"] == "all"]
-    column = max(everything or content["lines"], key=lambda each: len(each.get("measures", ())))
-    measures = column.get("measures") or [column["measure"]]
+    column, measures = _ranking_column(content)
+    sign = 1 if content["measures"][measures[0]]["better"] == "smaller" else -1
     table = Table(box=None, pad_edge=False)
     for name in ("rank", "model", "average", "±", "n", "failed"):
         table.add_column(name, justify="left" if name == "model" else "right")
     lines = [line for line in content["lines"] if line["measure"] in measures and not line["group"]]
     points = content["measures"][measures[0]]["points"]
     ranked = [k for k, value in enumerate(column["value"]) if value is not None]
-    for k in sorted(ranked, key=lambda k: -column["value"][k])[:LONGEST]:
+    for k in sorted(ranked, key=lambda k: sign * column["value"][k])[:LONGEST]:
         low, high = column["ci_low"][k], column["ci_high"][k]
         best, worst = column["rank_best"][k], column["rank_worst"][k]
         failed = sum(line["n_failed"][k] for line in lines)
@@ -167,9 +167,31 @@ def _show_ranking(content: Mapping[str, Any]) -> None:
         )
     print_table(table)
     names = [content["measures"][m]["task"] for m in measures]
+    if len(measures) == 1:
+        names = [f"{names[0]} {_metric(content['measures'][measures[0]])}"]
     rest = len(content["models"]) - min(len(ranked), LONGEST)
     over = ", ".join(names) if len(names) <= 6 else f"{len(names)} tasks"
     print(f"average over {over}; {rest} more models on the page")
+
+
+def _ranking_column(content: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[int]]:
+    """The column over most measures, and which they are: one that is averaged before another, and
+    one that ranks nobody only where there is no other.
+    """
+    columns = [
+        *((each, each["measures"]) for each in content["averages"] if each["selection"] == "all"),
+        *((line, [line["measure"]]) for line in content["lines"] if not line["group"]),
+    ]
+
+    def weight(column: tuple[Mapping[str, Any], list[int]]) -> tuple[bool, int, bool]:
+        first = content["measures"][column[1][0]]
+        return first["better"] != "neither", len(column[1]), first["averaged"]
+
+    return max(columns, key=weight)
+
+
+def _metric(measure: Mapping[str, Any]) -> str:
+    return f"{measure['metric']}{WAYS[measure['better']]}"
 
 
 def _show_groups(content: Mapping[str, Any], named: Sequence[str], format: Format) -> None:  # noqa: A002
@@ -221,7 +243,7 @@ def _group_rows(content: Mapping[str, Any], named: Sequence[str]) -> Iterator[li
                 cells.append(text)
             task = f"{measure['task']}@{measure['variant']}"
             over, missing = (" ".join(codes) or "-" for codes in (present.members, present.missing))
-            yield [task, measure["metric"], name, over, *cells, missing]
+            yield [task, _metric(measure), name, over, *cells, missing]
 
 
 def _show_table(board: Board) -> None:
@@ -258,7 +280,8 @@ def _rows(board: Board, *, intervals: bool) -> Iterator[list[str]]:
 
     for line, cells in board.lines():
         task = f"{line.task}@{line.variant}" + (" (sample)" if line.split == "sample" else "")
-        row = [task, line.metric, "macro mean" if line.language == "*" else line.language]
+        metric = f"{line.metric}{WAYS[line.better]}"
+        row = [task, metric, "macro mean" if line.language == "*" else line.language]
         for model in board.models:
             cell = cells.get(model)
             text = number(cell.value, cell) if cell else ""
