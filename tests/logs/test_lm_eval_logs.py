@@ -162,7 +162,7 @@ def test_a_log_without_its_results_is_told(tmp_path: Path) -> None:
 def test_logs_of_two_harnesses_are_told(tmp_path: Path) -> None:
     copy(tmp_path / "logs")
     shutil.copy(MADE / "good.eval", tmp_path / "logs")
-    with pytest.raises(DataError, match="logs of several harnesses: .* name a folder of one"):
+    with pytest.raises(DataError, match=r"logs of several harnesses: .* name a folder of one"):
         taken(tmp_path / "logs", tmp_path / "results")
 
 
@@ -188,7 +188,9 @@ def test_a_cut_run_stays_one(tmp_path: Path) -> None:
     ("task", "metadata", "documents", "codes", "by"),
     [
         ("x_de", None, [{}], {"": "de"}, "the end of the task's name"),
-        ("x_zh-Hant", None, [{}], {"": "und"}, "no rule: nothing says them"),
+        ("x_zh-Hant", None, [{}], {"": "zh-Hant"}, "the end of the task's name"),
+        ("x-bench-de", None, [{}], {"": "de"}, "the end of the task's name"),
+        ("de", None, [{}], {"": "und"}, "no rule: nothing says them"),
         ("x_hard", None, [{}], {"": "und"}, "no rule: nothing says them"),
         ("x_de", None, [{"lang": "fr"}], {"fr": "fr"}, "the column 'lang'"),
         (
