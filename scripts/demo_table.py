@@ -3,7 +3,8 @@
     python scripts/demo_table.py trained/tiny
 
 Exit status 1 unless every task's mean is surely better than the untrained model's (`towereval
-compare`) and wrong pictures take at least two thirds of what is above chance.
+compare`) and above chance (its 95% interval), and wrong pictures take at least two thirds of what
+is above.
 """
 
 from __future__ import annotations
@@ -52,10 +53,14 @@ def main(folder: Path) -> int:
 def faults(task: str, verdict: str, trained: Result, wrong: Result) -> Iterator[str]:
     if verdict != "improvement":
         yield f"{task}: trained against untrained is {verdict!r}, no improvement"
-    if task in CHANCE and trained.value is not None and wrong.value is not None:
-        above = trained.value - CHANCE[task]
-        if wrong.value - CHANCE[task] > LEFT * above:
-            yield f"{task}: {wrong.value:.3f} with wrong pictures, which is not near chance"
+    if task not in CHANCE:
+        return
+    if trained.value is None or wrong.value is None:
+        yield f"{task}: not scored"
+    elif (trained.value if trained.ci_low is None else trained.ci_low) <= CHANCE[task]:
+        yield f"{task}: {cell(trained)} is not surely above chance"
+    elif wrong.value - CHANCE[task] > LEFT * (trained.value - CHANCE[task]):
+        yield f"{task}: {wrong.value:.3f} with wrong pictures, which is not near chance"
 
 
 def newest(folder: Path, pattern: str) -> Path:

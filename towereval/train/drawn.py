@@ -97,12 +97,14 @@ def _words(random: Random, held_out: bool) -> Record:
 
 def _choice(random: Random, held_out: bool) -> Record:
     language, arrangement = random.choice(phrases.LANGUAGES), random.choice(("beside", "above"))
-    asked, colours = random.randrange(2), random.random() < 0.5
-    ask = choice_of_colours if colours else choice
-    picture, listed, answer = ask(random, language, arrangement, asked, held_out)
-    where = questions.COLOUR_WHERE if colours else questions.WHERE
-    question = questions.choice(where[arrangement][asked][language], listed)
-    return Record("choice", language, _turns(question, answer), (picture,))
+    asked, question = random.randrange(2), questions.COLOUR[language]
+    if random.random() < 0.5:
+        picture, listed, answer = choice_of_colour(random, language, arrangement, held_out)
+    else:
+        picture, listed, answer = choice(random, language, arrangement, asked, held_out)
+        question = questions.WHERE[arrangement][asked][language]
+    turns = _turns(questions.choice(question, listed), answer)
+    return Record("choice", language, turns, (picture,))
 
 
 def choice(
@@ -116,23 +118,23 @@ def choice(
     return drawings.scene(random, arrangement, things), listed, answer
 
 
-def choice_of_colours(
-    random: Random, language: str, arrangement: str, asked: int, held_out: bool
+def choice_of_colour(
+    random: Random, language: str, arrangement: str, held_out: bool
 ) -> tuple[Any, list[str], str]:
-    """The same of the asked thing's colour; two of the options are nowhere in the picture.
+    """The same of two things of one colour, and colours.
 
-    Held out are pairs of shapes, and which colours are the options.
+    Held out are pairs of shapes, and which colours are offered together.
     """
+    (_, first), (_, second) = _two(random, held_out)
     while True:
-        things = _two(random, held_out)
-        colours = [colour for colour, _ in things]
-        colours += random.sample(sorted({*phrases.COLOURS} - {*colours}), 2)
+        colours = random.sample(sorted(phrases.COLOURS), 4)
         if is_held_out(f"colours {' '.join(sorted(colours))}") == held_out:
             break
     listed = [questions.colour(language, colour) for colour in colours]
-    answer = listed[asked]
+    picture = drawings.scene(random, arrangement, [(colours[0], first), (colours[0], second)])
+    answer = listed[0]
     random.shuffle(listed)
-    return drawings.scene(random, arrangement, things), listed, answer
+    return picture, listed, answer
 
 
 @dataclass(frozen=True, slots=True)

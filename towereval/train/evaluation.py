@@ -99,19 +99,22 @@ def _ambiguous_rows(seed: int, language: str) -> Iterable[dict[str, Any]]:
 
 
 def _choice_row(seed: int, language: str, index: int) -> dict[str, Any]:
-    """Each of the eight questions in turn."""
+    """Each of the four questions for a thing in turn, and after each the one for a colour."""
     random = Random(f"alm_bench {seed} {language} {index}")
     arrangement, asked = ("beside", "above")[index // 4 % 2], index // 2 % 2
-    ask, where = drawn.choice, questions.WHERE
     if index % 2:
-        ask, where = drawn.choice_of_colours, questions.COLOUR_WHERE
-    picture, listed, answer = ask(random, language, arrangement, asked, held_out=True)
+        question = questions.COLOUR[language]
+        drawing = drawn.choice_of_colour(random, language, arrangement, held_out=True)
+    else:
+        question = questions.WHERE[arrangement][asked][language]
+        drawing = drawn.choice(random, language, arrangement, asked, held_out=True)
+    picture, listed, answer = drawing
     return {
         "ID": f"{language}-{index}",
         "Language": LANGUAGES[language].english,
         "Category": "Drawings",
         "Question_Type": "Multiple Choice Questions",
-        "Translated_Question": where[arrangement][asked][language],
+        "Translated_Question": question,
         "Translated_Answer": f"{answer} ({questions.OPTIONS[language]}: {', '.join(listed)})",
         "Image_Url": "",
         "file_name": picture,

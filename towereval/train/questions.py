@@ -54,42 +54,15 @@ WHERE: Mapping[str, Sequence[Mapping[str, str]]] = {
         },
     ),
 }
-# The same for the colour that is there, whatever has it.
-COLOUR_WHERE: Mapping[str, Sequence[Mapping[str, str]]] = {
-    "beside": (
-        {
-            "en": "What colour is on the left?",
-            "de": "Welche Farbe ist links?",
-            "fr": "Quelle couleur est à gauche?",
-            "cs": "Jaká barva je vlevo?",
-            "ru": "Какой цвет слева?",
-        },
-        {
-            "en": "What colour is on the right?",
-            "de": "Welche Farbe ist rechts?",
-            "fr": "Quelle couleur est à droite?",
-            "cs": "Jaká barva je vpravo?",
-            "ru": "Какой цвет справа?",
-        },
-    ),
-    "above": (
-        {
-            "en": "What colour is above?",
-            "de": "Welche Farbe ist oben?",
-            "fr": "Quelle couleur est en haut?",
-            "cs": "Jaká barva je nahoře?",
-            "ru": "Какой цвет сверху?",
-        },
-        {
-            "en": "What colour is below?",
-            "de": "Welche Farbe ist unten?",
-            "fr": "Quelle couleur est en bas?",
-            "cs": "Jaká barva je dole?",
-            "ru": "Какой цвет снизу?",
-        },
-    ),
+# Asked of two things of one colour.
+COLOUR: Mapping[str, str] = {
+    "en": "What colour are they?",
+    "de": "Welche Farbe haben sie?",
+    "fr": "Quelle est leur couleur?",
+    "cs": "Jaká je jejich barva?",
+    "ru": "Какой у них цвет?",
 }
-# Language -> what a colour is called there, in the order of `_NAMED`.
+# Language -> what colours are called in answers, in the order of `_NAMED`.
 _NAMED = ("red", "blue", "green", "yellow", "black", "white")
 _COLOURS: Mapping[str, Sequence[str]] = {
     "en": _NAMED,
