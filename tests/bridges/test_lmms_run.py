@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from tests.bridges import lmms_data
 from tests.bridges.test_lmms_tasks import served, write_task
 from tests.test_cli import towereval
-from towereval import measured
+from towereval import measured, plugins
 from towereval.cli.app import app
 from towereval.environments import LMMS_EVAL_PYTHON
 from towereval.plan import Plan
@@ -71,6 +71,17 @@ def test_the_command_takes_a_folder_of_tasks(
     shown = CliRunner().invoke(app, [*words, "--tasks", "lmms:signs", "--include-path", folder])
     assert shown.exit_code == 0, shown.output
     assert "requests       2, 0 of them answered" in shown.output
+    longer = lmms_data.DECODING.replace("12", "13")
+    write_task(tmp_path / "tasks", "plates", decoding=longer)
+    (tmp_path / "tasks" / "group.yaml").write_text("group: town\ntask: [signs, plates]\n")
+    shown = CliRunner().invoke(app, [*words, "--tasks", "lmms:town", "--include-path", folder])
+    assert "requests       4, 0 of them answered" in shown.output
+    shown = CliRunner().invoke(app, ["tasks", f"lmms:{folder}/town"])
+    assert [line for line in shown.output.splitlines() if line.startswith("lmms:")] == [
+        f"lmms:{name}@{plugins.load_task(f'lmms:{folder}/{name}').variant} (version 1)"
+        for name in ("signs", "plates")
+    ]
+    assert f"  file: {folder}/plates.yaml" in shown.output
     done = towereval(*words, "--tasks", "lmms:signs", "--include-path", "absent", cwd=tmp_path)
     assert done.returncode == 2
     assert "--include-path absent: no such folder" in done.stderr

@@ -11,7 +11,7 @@ from towereval import mending, plugins
 from towereval.checkpoints import check, on_this_machine
 from towereval.cli import completion
 from towereval.errors import ModelError
-from towereval.types import Checkpoint
+from towereval.types import Checkpoint, Task
 
 
 def tasks(
@@ -23,12 +23,31 @@ def tasks(
     if not name:
         _list(plugins.names("tasks"))
         return
+    if name.startswith("lmms:"):
+        _show_theirs(name)
+        return
     for task in plugins.load_tasks(name):
-        print(f"{task.name}@{task.variant} (version {task.version})")
-        print(f"  languages: {' '.join(task.languages)}")
-        for metric in task.metrics:
-            print(f"  metric: {metric.signature}")
+        _show(task)
     print(f"  file: {plugins.names('tasks')[name]}")
+
+
+def _show(task: Task) -> None:
+    print(f"{task.name}@{task.variant} (version {task.version})")
+    print(f"  languages: {' '.join(task.languages)}")
+    for metric in task.metrics:
+        print(f"  metric: {metric.signature}")
+
+
+def _show_theirs(name: str) -> None:
+    """A task of lmms-eval, or those of a group or tag."""
+    from towereval.bridges.lmms_tasks import load_task, named
+
+    for reference in named(name):
+        task = load_task(reference.partition(":")[2])
+        _show(task)
+        for file in task.about.files:
+            if file.endswith(".yaml"):
+                print(f"  file: {file}")
 
 
 def models(

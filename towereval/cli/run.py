@@ -232,14 +232,18 @@ def _plan(given: dict[str, Any]) -> Plan:
 
 
 def _tasks(given: dict[str, Any]) -> tuple[str, ...]:
-    if not given["include_path"]:
-        return _listed(given["tasks"])
-    from towereval.bridges.lmms_tasks import within
+    """With the tasks of lmms-eval's groups and tags in their place."""
+    names = _listed(given["tasks"])
+    if not given["include_path"] and not any(name.startswith("lmms:") for name in names):
+        return names
+    from towereval.bridges.lmms_tasks import named, within
 
-    folder = Path(given["include_path"])
-    if not folder.is_dir():
-        raise UsageError(f"--include-path {folder}: no such folder")
-    return tuple(within(reference, folder) for reference in _listed(given["tasks"]))
+    if given["include_path"]:
+        folder = Path(given["include_path"])
+        if not folder.is_dir():
+            raise UsageError(f"--include-path {folder}: no such folder")
+        names = tuple(within(name, folder) for name in names)
+    return tuple(task for name in names for task in named(name))
 
 
 def repeated(file: Path) -> dict[str, Any]:
