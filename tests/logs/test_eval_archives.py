@@ -135,4 +135,9 @@ def test_the_command_says_it_in_one_line(tmp_path: Path) -> None:
     assert "a.eval: no whole archive" in error_line(towereval("import", "a.eval", cwd=tmp_path), 4)
     (tmp_path / "a.eval").unlink()
     assert "no log of a harness; wanted" in error_line(towereval("import", ".", cwd=tmp_path), 4)
-    assert "no such file" in error_line(towereval("import", "none", cwd=tmp_path), 4)
+    done = towereval("import", MADE / "whole.eval", "--model", "x", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (
+        0,
+        "note: inspect:weeks: languages by the column 'language'\n",
+    )
+    assert done.stdout.splitlines()[-1].startswith("results/x/inspect-")

@@ -17,6 +17,8 @@ from towereval.bridges.find_logs import find_files, open_logs
 from towereval.bridges.logged_runs import Taken, write_run
 from towereval.compare import compare
 from towereval.errors import DataError, UsageError
+from towereval.leaderboard.build import build
+from towereval.leaderboard.table import tabulate
 from towereval.measured import read
 from towereval.run import rescore
 from towereval.store import Store
@@ -220,6 +222,14 @@ def test_a_cut_run_stays_one(tmp_path: Path) -> None:
     found = taken(changed(tmp_path, cut), tmp_path / "results")
     manifest = json.loads((found.outcome.folder / "manifest.json").read_text())
     assert manifest["limit"] == 4
+
+
+def test_scores_that_are_no_shares_are_not_averaged_with_such(tmp_path: Path) -> None:
+    taken(MADE / "whole.eval", tmp_path)
+    table = tabulate(build(tmp_path))
+    found = {one.metric: (one.points, one.averaged) for one in table.measures}
+    assert found["length"] == (1.0, False)
+    assert found["includes"] == (100.0, True)
 
 
 def test_names_lead_nowhere(tmp_path: Path) -> None:

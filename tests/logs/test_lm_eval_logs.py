@@ -5,6 +5,7 @@ The logs in made/short and made/long were written by lm-eval 0.4.13 (make_lm_eva
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from collections.abc import Callable
@@ -150,6 +151,19 @@ def test_wrong_results_are_told(tmp_path: Path, fault: str) -> None:
         taken(tmp_path / "logs", tmp_path / "results")
     assert message in str(error.value)
     assert str(file.parent) in str(error.value)
+
+
+@pytest.mark.parametrize("depth", [950, 100_000])
+def test_answers_that_are_nested_deep_are_taken_or_told(tmp_path: Path, depth: int) -> None:
+    """How deep is too deep is Python's affair; it is never another error."""
+    file = copy(tmp_path / "logs", rows=lambda row: row.update(resps="HERE"))
+    file.write_text(file.read_text().replace('"HERE"', "[" * depth + "]" * depth))
+    if depth > 10_000:
+        with pytest.raises(DataError, match="torn or no sample log: RecursionError"):
+            taken(tmp_path / "logs", tmp_path / "results", model="x")
+    else:
+        with contextlib.suppress(DataError):
+            taken(tmp_path / "logs", tmp_path / "results", model="x")
 
 
 def test_a_log_without_its_results_is_told(tmp_path: Path) -> None:

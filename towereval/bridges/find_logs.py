@@ -40,7 +40,10 @@ def open_logs(harness: str, files: Sequence[Path], languages: Mapping[str, str])
 def _opened(harness: str, files: Sequence[Path], languages: Mapping[str, str]) -> Iterator[TaskLog]:
     open_log = inspect_logs.open_log if harness == inspect_logs.HARNESS else lm_eval_logs.open_log
     for file in files:
-        yield open_log(file, languages)
+        try:
+            yield open_log(file, languages)
+        except RecursionError as error:
+            raise DataError(f"{file}: a sample is nested too deep: log it again") from error
 
 
 def _harness(file: Path) -> str:

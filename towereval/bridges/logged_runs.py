@@ -112,7 +112,12 @@ def write_run(logs: Sequence[TaskLog], *, model: str, output: Path) -> Taken:
     with Store(folder) as store:
         store.write_manifest({**manifest, "data": {}})
         digests: dict[str, dict[str, list[str]]] = {task.name: {} for task in tasks}
-        store.replace_samples(_samples(logs, manifest["respondent_digest"], digests))
+        try:
+            store.replace_samples(_samples(logs, manifest["respondent_digest"], digests))
+        except RecursionError as error:
+            raise DataError(
+                f"{logs[0].about.file}: a sample of its run is nested too deep"
+            ) from error
         store.write_manifest({**manifest, "data": _data(logs, digests)})
         with closing(store.add_responses(_responses(logs, manifest["respondent_digest"]))) as kept:
             for _ in kept:

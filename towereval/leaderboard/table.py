@@ -24,6 +24,8 @@ AS_IT_IS = frozenset({"bleu", "chrf", "chrf_pp", "perception_score", "cognition_
 FIDELITIES = frozenset({FIDELITY, f"{FIDELITY}_judged", f"{FIDELITY}_without_image"})
 LEARNED = frozenset({"xcomet_xl", "comet22", "cometkiwi22"})
 NO_SHARE = AS_IT_IS | FIDELITIES | LEARNED | {"cider", "rouge_l"}
+# How a logged metric's signature says that its scores are no shares (`as_logged`).
+OPEN = "|range:open"
 ROUNDING = 1e-9
 
 
@@ -149,13 +151,19 @@ def _measure(line: Result, editions: Mapping[tuple[object, ...], int]) -> Measur
     }
     if len(found) != 1 or (edition := found.pop()) is None:
         return None
-    points = 1.0 if line.metric in AS_IT_IS else 100.0
+    points = 1.0 if line.metric in AS_IT_IS or OPEN in line.signature else 100.0
     return Measure(
         *(line.task, line.variant, line.task_version, line.split, line.metric),
         *(line.signature, edition),
         points=points,
         better=line.better,
     )
+
+
+def _is_share(measure: Measure) -> bool:
+    """Whether it is a share of what is right."""
+    named = measure.metric not in NO_SHARE and OPEN not in measure.signature
+    return named and measure.better == "larger"
 
 
 def _metric_places(board: Board) -> dict[tuple[str, str, str], int]:
@@ -203,7 +211,7 @@ def _averaged(
     are shares.
     """
     shares = sorted(
-        (one for one in models if one.better == "larger" and one.metric not in NO_SHARE),
+        (one for one in models if _is_share(one)),
         key=lambda one: (one.variant, places.get((one.task, one.variant, one.metric), 0)),
     )
     full = [measure for measure in shares if measure.split == "full"]
