@@ -14,7 +14,8 @@ from towereval.errors import StoreError, UsageError
 from towereval.train import checkpoint, loop
 from towereval.train.loader import Loader
 from towereval.train.loop import StageRun
-from towereval.train.model import batch_nll, freeze, optimizer
+from towereval.train.model import batch_nll, freeze
+from towereval.train.optimizers import optimizer
 from towereval.train.packing import Encoder
 from towereval.train.recipe import Recipe
 from towereval.train.stage_data import StageData

@@ -51,9 +51,18 @@ def test_a_plan_is_the_formula_times_the_records() -> None:
     # reference figures for like examples: 8.9 TFLOP a caption, 64 a picture of 4 + 1 tiles
     assert one.flops / one.examples == pytest.approx(9.4e12, rel=0.1)
     assert two.flops / two.examples == pytest.approx(64.2e12, rel=0.05)
-    assert one.memory[1] == pytest.approx(18e9, rel=0.2)
-    assert two.memory[1] == pytest.approx(56e9, rel=0.1)
-    assert two.memory[8] < two.memory[1] / 3
+    assert one.memory["float32", 1] == pytest.approx(20e9, rel=0.2)
+    assert two.memory["float32", 1] == pytest.approx(58e9, rel=0.1)
+    assert two.memory["float32", 8] < two.memory["float32", 1] / 3
+
+
+def test_one_h200_holds_all_of_9b_with_weights_in_bfloat16() -> None:
+    """By hand: 10 bytes a weight, a pack's 42 layer inputs, and logits three times."""
+    recipe = recipe_files.load(recipe_files.find("towervision-9b"))
+    for stage in plan.plan(recipe)[1:]:
+        by_hand = 10 * stage.trained + 2 * 8192 * 3584 * 42 + 3 * 4 * 1024 * 256_064
+        assert stage.memory["bfloat16", 1] == pytest.approx(by_hand, rel=1e-3)
+        assert stage.memory["bfloat16", 1] < 141e9 < stage.memory["float32", 1]
 
 
 def test_a_plan_wants_to_know_how_many_records() -> None:

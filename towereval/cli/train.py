@@ -65,12 +65,14 @@ def train(
 def _tell_plan(recipe: Recipe) -> None:
     from towereval.train import plan
 
-    print("stage  steps  examples  tokens  model FLOPs  H200 hours  trained  GB a GPU (of 1, of 8)")
+    memory = "GB a GPU (of 1, of 8) with weights in float32  in bfloat16"
+    print(f"stage  steps  examples  tokens  model FLOPs  H200 hours  trained  {memory}")
     for stage in plan.plan(recipe):
-        one, eight = (value / 1e9 for value in stage.memory.values())
+        sizes = [f"{value / 1e9:.0f}" for value in stage.memory.values()]
         print(
             f"{stage.stage}  {stage.steps:,}  {stage.examples:,}  {stage.tokens:.3g}"
-            f"  {stage.flops:.3g}  {stage.gpu_hours:.1f}  {stage.trained:,}  {one:.0f}, {eight:.0f}"
+            f"  {stage.flops:.3g}  {stage.gpu_hours:.1f}  {stage.trained:,}"
+            f"  {', '.join(sizes[:2])}  {', '.join(sizes[2:])}"
         )
     print(
         f"assumed: {plan.SHARE:.0%} of {plan.PEAK / 1e12:.0f} TFLOP/s; pictures of 2 x 2 tiles"

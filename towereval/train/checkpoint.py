@@ -128,8 +128,8 @@ def load(checkpoint: Path, model: Any, optimizer: torch.optim.Optimizer | None =
             raise StoreError(f"{checkpoint} is of another model: {odd}")
         with torch.no_grad():
             for name, parameter in own.items():
-                first, end = _held(parameter)
-                _local(parameter).copy_(weights.rows(name, first, end))
+                first, end = held_rows(parameter)
+                local(parameter).copy_(weights.rows(name, first, end))
         if optimizer is not None:
             _restore(own, optimizer, _Rows(checkpoint, OPTIMIZER))
     except (OSError, SafetensorError) as error:
@@ -159,8 +159,8 @@ def _write(
 
 def _write_rows(file: Path, tensors: dict[str, Tensor]) -> None:
     # Parameters, not the state's dictionary: tied weights are there once.
-    held = {name: _held(value) for name, value in tensors.items()}
-    rows = {name: _local(value).detach().contiguous() for name, value in tensors.items()}
+    held = {name: held_rows(value) for name, value in tensors.items()}
+    rows = {name: local(value).detach().contiguous() for name, value in tensors.items()}
     first = json.dumps({name: first for name, (first, _) in held.items()}, sort_keys=True)
     save_file(rows, file, {"first": first})
     _sync(file)
@@ -197,17 +197,18 @@ class _Rows:
         return torch.cat(found) if found else opened.get_slice(name)[0:0]
 
 
-def _local(tensor: Tensor) -> Tensor:
-    return tensor.to_local() if isinstance(tensor, DTensor) else tensor
+def local(tensor: Tensor) -> Tensor:
+    """What of it this process has."""
+    return tensor.tolocal() if isinstance(tensor, DTensor) else tensor
 
 
-def _held(tensor: Tensor) -> tuple[int, int]:
+def held_rows(tensor: Tensor) -> tuple[int, int]:
     """Which rows this process has: as FSDP2 deals them out, equally many but for the last."""
     if not isinstance(tensor, DTensor) or not tensor.shape:
         return 0, tensor.shape[0] if tensor.shape else 1
     each = -(-tensor.shape[0] // tensor.device_mesh.size())
     first = min(tensor.shape[0], each * tensor.device_mesh.get_local_rank())
-    return first, first + _local(tensor).shape[0]
+    return first, first + local(tensor).shape[0]
 
 
 def _moments(model: Any, optimizer: torch.optim.Optimizer | None) -> Iterator[tuple[str, Tensor]]:
@@ -221,10 +222,10 @@ def _restore(own: dict[str, Any], optimizer: torch.optim.Optimizer, moments: _Ro
     for path in sorted(moments.names):
         name, _, key = path.rpartition("/")
         parameter = own[name]
-        rows = moments.rows(path, *_held(parameter)).clone()
+        rows = moments.rows(path, *held_rows(parameter)).clone()
         if isinstance(parameter, DTensor) and rows.shape:
-            rows = DTensor.from_local(
-                rows.to(_local(parameter).device),
+            rows = DTensor.fromlocal(
+                rows.to(local(parameter).device),
                 parameter.device_mesh,
                 parameter.placements,
                 run_check=False,

@@ -21,7 +21,8 @@ from towereval.train import checkpoint, flops, lora
 from towereval.train.checkpoint import State
 from towereval.train.learner import learner
 from towereval.train.loader import Loader
-from towereval.train.model import freeze, optimizer, picture_scale, rate_share
+from towereval.train.model import freeze, picture_scale, rate_share
+from towereval.train.optimizers import hold, optimizer
 from towereval.train.packing import Batch, Encoder
 from towereval.train.processes import Processes
 from towereval.train.recipe import Recipe, Stage
@@ -67,8 +68,10 @@ class StageRun:
             lora.add(model, self.stage.lora, seed_of(recipe.seed, name))
         freeze(model, self.stage.trainable, lora=self.stage.lora is not None)
         scale = picture_scale(model, recipe.model.projector_output_scale)
+        hold(model, recipe.weights)
         self.learner = learner(model, recipe, scale, processes)
-        self.optimizer = optimizer(model, self.stage)
+        seed = seed_of(recipe.seed, name)
+        self.optimizer = optimizer(model, self.stage, recipe.weights, seed)
         self.steps = self.data.steps
         self.state = State(recipe.digest, name, 0, self.steps, self.data.digest)
 
@@ -126,13 +129,7 @@ class StageRun:
             worth = flops.work(self.model.config, batch.lengths, batch.tiles, sum(batch.learned))
             done += worth.training(stage.moved)
             since.add(batch, each_N)
-        moving = [p for group in self.optimizer.param_groups for p in group["params"]]
-        for parameter in moving:
-            # A step without pictures leaves the projector none, and Adam would leave it out: but
-            # for several processes, one of which has a picture, it would not.
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
-        torch.nn.utils.clip_grad_norm_(moving, stage.clip)
+        self.optimizer.clip(stage.clip)
         self.optimizer.step()
         self.state = replace(
             state,

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from towereval.train.clips import pooled
 from towereval.train.lora import is_update
 from towereval.train.loss import weighted_nll
 from towereval.train.packing import Batch
-from towereval.train.recipe import Part, Stage
+from towereval.train.recipe import Part
 
 PREFIXES: Mapping[Part, tuple[str, ...]] = {
     "projector": ("model.multi_modal_projector.", "model.image_newline"),
@@ -55,25 +55,6 @@ def freeze(model: Any, trainable: Iterable[Part], *, lora: bool = False) -> list
         if parameter.requires_grad:
             moving.append(name)
     return moving
-
-
-def optimizer(model: Any, stage: Stage) -> torch.optim.AdamW:
-    """One group for each learning rate, with and without decay; `rate` is the group's full one."""
-    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
-    for name, parameter in model.named_parameters():
-        if not parameter.requires_grad:
-            continue
-        rate = stage.learning_rate
-        if part_of(name) == "vision" and stage.vision_learning_rate is not None:
-            rate = stage.vision_learning_rate
-        decay = stage.weight_decay if parameter.ndim >= 2 else 0.0
-        groups.setdefault((rate, decay), []).append(parameter)
-    options = [
-        {"params": parameters, "rate": rate, "lr": rate, "weight_decay": decay}
-        for (rate, decay), parameters in groups.items()
-    ]
-    beta1, beta2 = stage.betas
-    return torch.optim.AdamW(options, betas=(beta1, beta2), foreach=True)
 
 
 def rate_share(step: int, steps: int, warm_up: float, final: float) -> float:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from towereval.errors import UsageError
 from towereval.train import flops, shapes
 from towereval.train.clips import tokens_of
 from towereval.train.loss import CHUNK
-from towereval.train.recipe import Recipe, Stage
+from towereval.train.recipe import Recipe, Stage, Weights
 
 PEAK = 790e12  # dense bfloat16 FLOP/s that one H200 reaches in matrix products
 SHARE = 0.45
@@ -26,8 +26,9 @@ _TEXT, _TEXT_ANSWERED = 600, 400
 class StagePlan:
     """`flops` are model FLOPs of the whole stage; `gpu_hours` at SHARE of PEAK.
 
-    `memory` in bytes, by the number of GPUs: weights, gradients and AdamW's moments in float32, the
-    layers' inputs of one pack in bfloat16 (all else is computed again), one chunk of logits.
+    `memory` in bytes, by what weights are held in and the number of GPUs: weights, AdamW's moments
+    (both so), gradients (float32), bfloat16 copies for products where weights are float32 and not
+    in shards, the layers' inputs of one pack (all else is computed again), one chunk of logits.
     """
 
     stage: str
@@ -37,7 +38,7 @@ class StagePlan:
     flops: float
     gpu_hours: float
     trained: int
-    memory: Mapping[int, float]
+    memory: Mapping[tuple[Weights, int], float]
 
 
 def plan(recipe: Recipe, gpus: tuple[int, ...] = (1, 8)) -> list[StagePlan]:
@@ -57,11 +58,9 @@ def _stage(
         one = flops.work(config, [length], tiles, learned).training(stage.trainable)
         tokens, work = tokens + share * length, work + share * one
     examples = steps * stage.batch
-    trained = sum(weights[part] for part in stage.trainable)
-    text = config.text_config
+    trained, text = sum(weights[part] for part in stage.trainable), config.text_config
     inputs = 2 * recipe.packing.tokens * text.hidden_size * text.num_hidden_layers
-    logits = 3 * 4 * CHUNK * text.vocab_size
-    state = 4 * sum(weights.values()) + 12 * trained
+    rest = recipe.packing.packs * inputs + 3 * 4 * CHUNK * text.vocab_size
     return StagePlan(
         stage=name,
         steps=steps,
@@ -70,8 +69,19 @@ def _stage(
         flops=examples * work,
         gpu_hours=examples * work / (PEAK * SHARE) / 3600,
         trained=trained,
-        memory={count: state / count + recipe.packing.packs * inputs + logits for count in gpus},
+        memory={
+            (held, count): _state(held, sum(weights.values()), trained, count) / count + rest
+            for held in get_args(Weights)
+            for count in gpus
+        },
     )
+
+
+def _state(held: Weights, weights: int, trained: int, gpus: int) -> int:
+    """Bytes of weights, moments and gradients, of all GPUs together."""
+    each = 4 if held == "float32" else 2
+    copies = 2 * weights if held == "float32" and gpus == 1 else 0
+    return each * weights + (2 * each + 4) * trained + copies
 
 
 def steps_of(stage: Stage) -> int:
