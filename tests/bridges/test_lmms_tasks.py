@@ -20,6 +20,7 @@ import pytest
 from tests.bridges import lmms_data
 from towereval import plugins
 from towereval.bridges import lmms_tasks
+from towereval.bridges.lmms_languages import languages_of
 from towereval.bridges.lmms_tasks import NOT_INSTALLED, LmmsTask
 from towereval.data.folder import FolderSource
 from towereval.data.hub import HubSource
@@ -367,3 +368,13 @@ def test_a_folder_is_named_once() -> None:
     assert lmms_tasks.within("lmms:mme", Path("tasks")) == f"lmms:{here}/mme"
     assert lmms_tasks.within("lmms:/there/mme", Path("tasks")) == "lmms:/there/mme"
     assert lmms_tasks.within("ocrbench@official", Path("tasks")) == "ocrbench@official"
+
+
+def test_a_language_is_told_or_known_or_undetermined() -> None:
+    assert languages_of("signs", {}) == ("", {"": "und"})
+    assert languages_of("gqa-ru", {}) == ("", {"": "ru"})
+    assert languages_of("gqa-ru", {"language": "uk"}) == ("", {"": "uk"})
+    assert languages_of("cc_ocr_multi_lan_ocr", {})[1]["Korean"] == "ko"
+    for wrong in ({"language": "German!"}, {"language_column": "tongue"}):
+        with pytest.raises(UsageError, match="lmms:signs: metadata.towereval"):
+            languages_of("signs", wrong)

@@ -20,9 +20,22 @@ from typing import Any
 from towereval.errors import UsageError
 from towereval.results import LANGUAGE_CODE
 
+# Their tasks whose questions and answers are in one language.
+_IN_ONE: Mapping[str, tuple[str, ...]] = {
+    "en": (
+        *("ai2d", "chartqa", "coco2017_cap_val", "docvqa_val", "gqa", "hallusion_bench_image"),
+        *("infovqa_val", "mmbench_en_dev", "mme", "mmmu_val", "mmstar", "nocaps_val", "ocrbench"),
+        *("ok_vqa_val2014", "pope", "pope_adv", "pope_pop", "pope_random", "realworldqa"),
+        *("scienceqa_img", "seedbench", "stvqa", "textcaps_val", "textvqa_val"),
+        *("vizwiz_vqa_val", "vqav2_val"),
+    ),
+    "ko": ("mmbench_ko_dev", "mmstar_ko", "seedbench_ko"),
+    "ru": ("gqa-ru", "mmbench_ru_dev"),
+    "zh": ("cmmmu_val", "mmbench_cn_cc", "mmbench_cn_dev"),
+}
 # What is known of the languages of their own tasks, as `metadata: towereval:` of a YAML says it.
 THEIR_LANGUAGES: Mapping[str, Mapping[str, Any]] = {
-    **{name: {"language": "en"} for name in ("mme", "mmmu_val", "ocrbench", "pope", "textvqa_val")},
+    **{name: {"language": code} for code, names in _IN_ONE.items() for name in names},
     "cc_ocr_multi_lan_ocr": {
         "language_column": "split",
         "languages": {
