@@ -376,5 +376,5 @@ def test_a_language_is_told_or_known_or_undetermined() -> None:
     assert languages_of("gqa-ru", {"language": "uk"}) == ("", {"": "uk"})
     assert languages_of("cc_ocr_multi_lan_ocr", {})[1]["Korean"] == "ko"
     for wrong in ({"language": "German!"}, {"language_column": "tongue"}):
-        with pytest.raises(UsageError, match="lmms:signs: metadata.towereval"):
+        with pytest.raises(UsageError, match=r"lmms:signs: metadata\.towereval"):
             languages_of("signs", wrong)
