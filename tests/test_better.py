@@ -108,6 +108,22 @@ def test_a_bias_is_shown_and_never_gated() -> None:
         gains(answers(200), answers(100), ["core"], metric="yes_rate")
 
 
+def captions(value: float) -> Measured:
+    """400 captions, each of that CIDEr and a little more or less."""
+    column = [(value * (0.5 + n % 3 / 2),) for n in range(400)]
+    return measured("xm3600", "centurio", cider=column)
+
+
+def test_two_points_of_cider_are_not_twenty() -> None:
+    """Ten is its largest value, but one is printed as 100: 15 to 5 points is no small drop."""
+    report = compare(captions(0.15), captions(0.05))
+    assert report.verdict is Verdict.REGRESSION
+    assert "-10.0 points" in report.reasons[0]
+    small = compare(captions(0.15), captions(0.149))
+    assert small.verdict is Verdict.PASS
+    assert of(small, "cider").verdict == "drop within the margin"
+
+
 ROWS = [
     {"task": "pope", "variant": "lrm", "metric": "accuracy"},
     {"task": "pope", "variant": "lrm", "metric": "yes_rate", "better": "neither"},

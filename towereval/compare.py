@@ -25,7 +25,7 @@ from towereval.errors import UnknownName, UsageError
 from towereval.languages import Present
 from towereval.measured import Measured
 from towereval.pairing import Pairs, missing_members, only, pair, present_groups
-from towereval.types import Better, DifferenceMetric
+from towereval.types import Better, DifferenceMetric, Metric, PrintedMetric
 
 if TYPE_CHECKING:
     from towereval.paired import Contrast, Difference
@@ -41,7 +41,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`margin` is in parts of a metric's scale: 0.02 is 2 points of accuracy or of BLEU.
+    """`margin` is in parts of what is printed as 100: 0.02 is 2 points of accuracy, BLEU or CIDEr.
 
     `metrics` are gated instead of the first of the tasks that have them. `languages` are codes and
     groups: nothing else is compared, and each group's mean is shown.
@@ -64,6 +64,7 @@ class Comparison:
     `p` is two-sided and of this difference alone, `p_bh` the same adjusted to the share of false
     discoveries among all, `p_adjusted` the gate's: one-sided, for all that is gated together; None
     where nothing is gated. `detectable` is the drop found with 80% power, None where none could be.
+    `scale` is what is printed as 100.
     `verdict`: "regression", "drop within the margin", "improvement", "same answers", "cannot fail:
     k discordant", "not worse" (shown to be within the margin), "unproven", or "not gated". `proven`
     is what a pass needs of a mean; what cannot fail may be proven by its interval.
@@ -176,7 +177,7 @@ def _compared(
             meant = of_group.get(language, alike)
             gates = contrast.gated and language not in of_group
             same = each.same_answers.issuperset(meant)
-            scale = each.metric.scale
+            scale = hundred(each.metric)
             within = one.floor is not None and one.floor > -settings.margin * scale
             verdict = _verdict(one, same=same, within=within, alpha=settings.alpha)
             yield Comparison(
@@ -202,6 +203,10 @@ def _compared(
                 own_unit=isinstance(each.metric, Unbounded),
                 better=each.metric.better,
             )
+
+
+def hundred(metric: Metric) -> float:
+    return metric.hundred if isinstance(metric, PrintedMetric) else metric.scale
 
 
 def _joint(
@@ -242,8 +247,9 @@ def contrasts(pairs: Sequence[Pairs], gated: Sequence[bool]) -> list[Contrast]:
             base_RK, candidate_RK = np.array([samples.base, samples.candidate], np.float64)
             if each.metric.better == "smaller":
                 base_RK, candidate_RK = candidate_RK, base_RK
-            # Differences of samples lie on both sides of zero, and so twice as far apart.
-            span = 2.0 if isinstance(each.metric, DifferenceMetric) else 1.0
+            span = hundred(each.metric) / each.metric.scale
+            if isinstance(each.metric, DifferenceMetric):  # on either side of zero
+                span *= 2
             cells[language] = Cell(each.metric, base_RK, candidate_RK, code_R, span)
         found.append(Contrast(cells, is_gated))
     return found

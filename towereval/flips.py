@@ -34,7 +34,7 @@ TIE = 1e-5
 class Cell:
     """One language's samples by one metric in both runs, row by row, with each row's cluster.
 
-    `span` is how far two samples' scores can be apart, in parts of the metric's scale.
+    `span` is how far apart a sample's two scores may well be, in parts of the metric's scale.
     """
 
     metric: Metric

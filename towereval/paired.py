@@ -165,7 +165,8 @@ class _Measured:
 
     `variance` is nan without an interval; `made_up` is the made-up samples' part of it.
     `per_sample`: the variance under flips over the mean square of a sample's difference, 0 where
-    the value is no mean of scores. `bound` is the largest difference that there can be.
+    the value is no mean of scores. `bound` is the largest difference that there can be, `span`
+    as `Cell` has it.
     """
 
     base: float
@@ -181,6 +182,7 @@ class _Measured:
     discordant: int
     per_sample: float
     bound: float
+    span: float
 
     def limits(self, alpha: float) -> tuple[float | None, float | None, float | None]:
         from scipy import special
@@ -211,7 +213,8 @@ class _Measured:
         if not math.isfinite(self.bound) and not self.discordant:
             return None
         if math.isfinite(self.bound):
-            found = max(found, fewest_discordant(float(special.ndtr(-needed))) / self.n)
+            fewest = fewest_discordant(float(special.ndtr(-needed)))
+            found = max(found, fewest * min(self.span, 1.0) / self.n)
         return self.scale * found if found <= self.bound else None
 
 
@@ -291,7 +294,8 @@ def _language(cell: Cell, piece: Deleted | None) -> _Measured:
         clusters=len(cluster_G),
         discordant=discordant,
         per_sample=float(np.square(sum_G).sum()) / square / n if square > 0 else 0.0,
-        bound=math.inf if unbounded else cell.span,
+        bound=math.inf if unbounded else max(1.0, cell.span),
+        span=cell.span,
     )
 
 
@@ -341,4 +345,5 @@ def _mean(
         discordant=_discordant(cells),
         per_sample=0.0,
         bound=found[0].bound,
+        span=found[0].span,
     )

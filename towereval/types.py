@@ -243,6 +243,14 @@ class AsideMetric(Metric, Protocol):
     def aside(self) -> bool: ...
 
 
+@runtime_checkable
+class PrintedMetric(Metric, Protocol):
+    """A metric of which another value than the largest is printed as 100: of CIDEr it is 1."""
+
+    @property
+    def hundred(self) -> float: ...
+
+
 class Segment(Protocol):
     """What one score of a learned metric depends on."""
 

@@ -41,11 +41,14 @@ class Caption:
 class Cider:
     """Words weigh by the references of the run's samples of the language, ten at best.
 
+    One is what papers print as 100, and what margins of `compare` are a part of.
+
     The weights are held fixed when an interval is drawn: it is of the pictures' mean.
     """
 
     name: ClassVar[str] = "cider"
     scale: ClassVar[float] = 10.0
+    hundred: ClassVar[float] = 1.0
     mean: ClassVar[bool] = True
     better: ClassVar[Better] = "larger"
 
