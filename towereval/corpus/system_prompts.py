@@ -7,6 +7,7 @@ synthetic captions; with straight apostrophes. All are in English.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -74,7 +75,7 @@ GROUPS = MappingProxyType(
 _BANK = tuple(prompt for prompts in GROUPS.values() for prompt in prompts)
 
 
-def instruct_file(file: Path, seed: int, output: Path, *, again: bool) -> Counter[str]:
+def instruct_file(file: Path, seed: int, output: Path, *, again: bool) -> Mapping[str, int]:
     """Write the file with a system prompt where something is shown and there is none.
 
     `again`: also in place of those that are there. By language how many got one.
