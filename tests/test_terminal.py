@@ -13,6 +13,7 @@ import pytest
 from tests.test_cli import MAIN, error_line, replay, towereval
 from tests.test_replay import record
 from towereval import __version__
+from towereval.cli import completion
 from towereval.cli.progress import Pace, Progress, rewrite
 from towereval.cli.spellings import translated
 from towereval.errors import UsageError
@@ -29,6 +30,7 @@ SAME = [
     ("--apply_chat_template --limit=3", "--limit 3"),
     ("--batch_size auto --num_fewshot 0", ""),
     ("--include_path folder --predict_only", "--include_path folder --predict_only"),
+    ("--model ./vllm --trust_remote_code", "--model ./vllm --trust_remote_code"),
 ]
 REFUSED = [
     ("--use_cache answers", "--use_cache: answers are always kept, in the run's folder"),
@@ -38,6 +40,11 @@ REFUSED = [
     ("--limit 0.1", "--limit 0.1: a share is not taken"),
     ("--batch_size 8", "--batch_size 8: the engine fills its batches itself"),
     ("--num_fewshot 5", "--num_fewshot 5: examples in a prompt are a part of a task's protocol"),
+    ("--model vllm --tasks x", "--model vllm: the model is named by --model, as a name, a folder"),
+    ("--apply_chat_template=chatml", "--apply_chat_template=chatml: a prompt always has the model"),
+    ("--system_instruction be", "--system_instruction: prompts are a part of a task's protocol"),
+    ("--device cuda:1", "--device: the engine takes the GPUs that CUDA_VISIBLE_DEVICES names"),
+    ("--wandb_args project=x", "--wandb_args: nothing is sent anywhere"),
 ]
 
 
@@ -82,15 +89,61 @@ def test_the_version_is_said(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, f"towereval {__version__}\n")
 
 
-@pytest.mark.parametrize(
-    ("words", "found"), [("towereval lea", "leaderboard"), ("towereval run --json", "--json-logs")]
-)
-def test_a_shell_completes_commands_and_options(tmp_path: Path, words: str, found: str) -> None:
+def completed(words: str, folder: Path, **shell: str) -> list[str]:
+    """What a shell is offered after these words, the last of them half typed."""
     script = f"import sys; sys.argv[0] = 'towereval'; {MAIN}"
-    asked = {"_TOWEREVAL_COMPLETE": "complete_bash", "COMP_WORDS": words}
-    last = str(len(words.split()) - 1)
-    done = towereval(cwd=tmp_path, script=script, **asked, COMP_CWORD=last)
-    assert (done.returncode, done.stdout.split()) == (0, [found])
+    last = str(len(words.split(" ")) - 1)
+    asked = {"_TOWEREVAL_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": last}
+    done = towereval(cwd=folder, script=script, **{**asked, **shell})
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("towereval lea", ["leaderboard"]),
+        ("towereval run --json", ["--json-logs"]),
+        # Also after what is refused once it is typed.
+        ("towereval run --use_cache x --tasks commute,multi", ["commute,multi30k"]),
+        ("towereval run --engine ", ["vllm", "transformers", "ray", "openai", "replay"]),
+    ],
+)
+def test_a_shell_completes_commands_options_and_values(
+    tmp_path: Path, words: str, found: list[str]
+) -> None:
+    assert completed(words, tmp_path) == found
+
+
+def test_names_are_completed_without_what_is_heavy(tmp_path: Path) -> None:
+    arguments = {
+        "_TOWEREVAL_COMPLETE": "complete_zsh",
+        "_TYPER_COMPLETE_ARGS": "towereval models t",
+    }
+    found = completed("", tmp_path, **arguments)
+    assert any("towervision-2b" in name for name in found)
+    heavy = "import sys; sys.modules.update(dict.fromkeys(('torch', 'numpy', 'rich', 'PIL')))"
+    script = f"{heavy}; from towereval.cli import completion as c; "
+    script += "print(c.model('towervision-9b'), c.tasks('xgq'), c.languages('de,tier:T5'))"
+    done = towereval(cwd=tmp_path, script=script)
+    assert done.returncode == 0, done.stderr
+    offered = "['towervision-9b', 'towervision-9b-pt'] ['xgqa'] ['de,tier:T5']\n"
+    assert done.stdout == offered
+
+
+def test_what_is_in_a_list_is_not_offered_again() -> None:
+    assert completion.languages("core,tower20,tower") == []
+    assert "ocrbench,ocrbench" not in completion.tasks("ocrbench,o")
+
+
+def test_completion_is_installed_into_the_shell(tmp_path: Path) -> None:
+    asked = {"HOME": str(tmp_path), "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    script = f"import sys; sys.argv[0] = 'towereval'; {MAIN}"
+    done = towereval("--install-completion", "bash", cwd=tmp_path, script=script, **asked)
+    assert done.returncode == 0, done.stderr
+    [written] = tmp_path.glob(".bash_completions/towereval.sh")
+    assert "_TOWEREVAL_COMPLETE=complete_bash" in written.read_text()
+    assert str(written) in (tmp_path / ".bashrc").read_text()
 
 
 # --- view ---
@@ -222,13 +275,24 @@ def test_errors_and_failures_are_json_where_that_is_asked(finished: Path, tmp_pa
     assert (last["event"], last["reason"], last["count"]) == ("failed", reason, 30)
 
 
-def test_a_build_gets_whole_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("variable", "value", "rewritten"),
+    [
+        ("TERM", "xterm", True),
+        ("CI", "false", True),
+        ("CI", "true", False),
+        ("TERM", "dumb", False),
+        ("TERM", "", False),
+    ],
+)
+def test_lines_are_rewritten_where_they_can_be(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, rewritten: bool
+) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("CI", raising=False)
-    assert Progress().terminal
-    monkeypatch.setenv("CI", "true")
-    assert not Progress().terminal
+    monkeypatch.setenv(variable, value)
+    assert Progress().terminal == rewritten
 
 
 def test_a_rewritten_line_fits_the_terminal(

@@ -58,5 +58,5 @@ def _begun(incomplete: str, names: Iterable[str]) -> list[str]:
 
 def _listed(incomplete: str, names: Iterable[str]) -> list[str]:
     typed, comma, last = incomplete.rpartition(",")
-    before = typed.split(",")
-    return [f"{typed}{comma}{name}" for name in _begun(last, names) if name not in before]
+    others = (name for name in names if name not in typed.split(","))
+    return [f"{typed}{comma}{name}" for name in _begun(last, others)]
