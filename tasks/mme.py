@@ -91,6 +91,9 @@ def _asked(source: Source, row: Mapping[str, Any], language: str) -> Sample:
 
 
 def _joined(first: Sample, second: Sample) -> Sample:
+    """Raises `DataError` where they share no more than their name."""
+    if first.group != second.group:
+        raise DataError(f"question_id {first.id[:40]!r} is of {first.group} and {second.group}")
     return Sample(
         id=first.id,
         language=first.language,

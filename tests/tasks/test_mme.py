@@ -70,6 +70,12 @@ def test_answers(local: Local, answers: tuple[str, str], scores: list[tuple[floa
     assert [(perception[0], perception[10]), *found[1:]] == scores
 
 
+def test_a_name_in_two_subtasks_is_refused(local: Local) -> None:
+    source = local({"test.jsonl": [row(1, "Yes"), row(1, "No", category="count")]})
+    with pytest.raises(DataError, match="'existence/1.png' is of existence and count"):
+        list(TASK.samples(source, ["en"]))
+
+
 def test_the_translated_sets_have_a_split_a_language(local: Local) -> None:
     rows = [
         row(1, "Yes", question="Есть ли дом? Ответьте да или нет."),
