@@ -72,7 +72,7 @@ def test_answers(local: Local, answers: tuple[str, str], scores: list[tuple[floa
 
 def test_a_name_in_two_subtasks_is_refused(local: Local) -> None:
     source = local({"test.jsonl": [row(1, "Yes"), row(1, "No", category="count")]})
-    with pytest.raises(DataError, match="'existence/1.png' is of existence and count"):
+    with pytest.raises(DataError, match=r"'existence/1\.png' is of existence and count"):
         list(TASK.samples(source, ["en"]))
 
 
