@@ -16,7 +16,7 @@ FILES = sorted(file for folder in FOLDERS for file in (ROOT / folder).rglob("*.p
 NOUNS = ("types", "errors")
 FOUNDATION = (*NOUNS, "languages")
 STATISTICS = ("flips", "influence", "paired", "ranks", "statistics")
-FOLD = (*FOUNDATION, "data.media", *STATISTICS, "store")
+FOLD = (*FOUNDATION, "data.media", *STATISTICS, "manifest", "store")
 # A row is for the module and all below it, the longest name counts.
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "types": (),
@@ -42,7 +42,9 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "ranks": (*NOUNS, "influence"),
     "statistics": (*NOUNS, "influence"),
     "database": NOUNS,
-    "store": (*FOUNDATION, "records", "data.media", "database"),
+    "manifest": NOUNS,
+    "segments": (*NOUNS, "database"),
+    "store": (*FOUNDATION, "records", "data.media", "database", "manifest", "segments"),
     "engines": (*NOUNS, "data.media", "data.video", "engines", "printable", "provenance"),
     "engines.replay": (*NOUNS, "data.media", "engines", "store"),
     "tasks": (*FOUNDATION, "data", "metrics", "statistics", "store"),
@@ -63,7 +65,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "verdicts": (*NOUNS, "compare", "printable"),
     "published": (*NOUNS, "protocols", "results"),
     "protocols": (),
-    "results": (*NOUNS, "spoken", "store"),
+    "results": (*NOUNS, "manifest", "spoken"),
     "spoken": NOUNS,
     "printable": (),
     "smpqa": (*FOUNDATION, "data.media", "smpqa"),

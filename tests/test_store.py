@@ -20,8 +20,9 @@ import pytest
 
 from towereval.errors import StoreError
 from towereval.export import write_samples
+from towereval.manifest import read_manifest
 from towereval.records import dump, load_request, load_sample
-from towereval.store import PAGE, Store, read_manifest
+from towereval.store import PAGE, Store
 from towereval.types import (
     Decoding,
     Image,

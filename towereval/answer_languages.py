@@ -13,13 +13,14 @@ from towereval.as_logged import task_of
 from towereval.errors import StoreError, UsageError
 from towereval.judging import JudgePlan, ask_judge
 from towereval.languages import LANGUAGES
+from towereval.manifest import read_manifest
 from towereval.metrics.fidelity import TAKEN_FOR, UNDECIDED, LanguageFidelity
 from towereval.metrics.fidelity_judge import LanguageFidelityJudged
 from towereval.results import read_run
 from towereval.scoring import answers_or_blanks, score_sample
 from towereval.spoken import Kept, Spoken
 from towereval.statistics import Estimate, Observations, estimate
-from towereval.store import Store, read_manifest
+from towereval.store import Store
 from towereval.subject import recorded_clean
 from towereval.types import DifferenceMetric, Metric, Score, Task
 

@@ -10,11 +10,12 @@ from typing import Any
 
 from towereval.data.media import image_size
 from towereval.errors import DataError
+from towereval.manifest import read_manifest
 from towereval.plan import Plan, Settled, settle
 from towereval.progress import Listener
 from towereval.run import collect
 from towereval.speed import Speed, read_performance
-from towereval.store import Store, read_manifest
+from towereval.store import Store
 from towereval.types import Image, Model, Request, Video
 
 # Prompts whose tokens are counted; the others are taken to be as long on average.

@@ -31,7 +31,7 @@ class Learned:
                 raise Unscorable(self.missing)
             if self.failed:
                 raise ScoringFailed(self.failed)
-            value = store.segment_score(self.signature, metric.segment(sample, responses).key)
+            value = store.segments.score(self.signature, metric.segment(sample, responses).key)
             if value is None:
                 raise Unscorable("not scored yet; run: towereval score RUN")
             return (value,)
@@ -51,8 +51,8 @@ def learn(
     try:
         signature = metric.identify()
         segments = list(_segments(store, tasks, clean, metric))
-        scores = metric.score_segments(segments, store.segment_keys(signature))
-        with closing(store.add_segments(signature, scores)) as stored:
+        scores = metric.score_segments(segments, store.segments.keys(signature))
+        with closing(store.segments.add(signature, scores)) as stored:
             for _ in stored:
                 advance()
     except UsageError as error:

@@ -22,8 +22,9 @@ from typing import Any
 from towereval.as_logged import task_behind
 from towereval.data.media import write_atomically
 from towereval.errors import StoreError, UsageError
+from towereval.manifest import SCHEMA
 from towereval.results import Run, read_run
-from towereval.store import SCHEMA, Store
+from towereval.store import Store
 from towereval.types import Metric, Result, Task, digest
 
 # None: could not be judged; (): the metric is not meant for such a sample.

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 from towereval.errors import StoreError
+from towereval.manifest import SCHEMA, read_manifest
 from towereval.spoken import Spoken, read
-from towereval.store import SCHEMA, read_manifest
 from towereval.types import Better, Result, digest
 
 # As BCP-47 writes it; the star is the mean over all.

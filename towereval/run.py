@@ -23,13 +23,14 @@ from towereval.determinism import ask_again
 from towereval.errors import DataError, StoreError, TowerevalError, UnknownName, UsageError
 from towereval.export import write_samples
 from towereval.grading import Scoring, appoint
+from towereval.manifest import read_manifest
 from towereval.plan import Plan, Settled, now, origin, settle
 from towereval.progress import Listener, Silence
 from towereval.results import read_run
 from towereval.running import Running
 from towereval.scoring import score
 from towereval.speed import Performance, Speed, Stopwatch, read_performance
-from towereval.store import Store, read_manifest
+from towereval.store import Store
 from towereval.subject import Subject, recorded_clean
 from towereval.summary import summarize
 from towereval.types import Request, Result, Sample, Source, Task, digest

@@ -26,10 +26,11 @@ from typing import Any, Self
 from towereval.data.media import write_atomically
 from towereval.database import Transaction, connect, connect_reading, is_key, share_lock, take_lock
 from towereval.errors import StoreError
+from towereval.manifest import SCHEMA, read_manifest
 from towereval.records import dump, load_request, load_sample
+from towereval.segments import Segments
 from towereval.types import Request, Response, Sample, Score
 
-SCHEMA = 1
 PAGE = 500
 # A request without an answer; an error is not an answer.
 _OPEN = (
@@ -68,6 +69,7 @@ class Store:
         except sqlite3.Error as error:
             self._unlock()
             raise StoreError(f"{folder}: cannot open the run: {error}") from error
+        self.segments = Segments(self._db, folder)
 
     def __enter__(self) -> Self:
         return self
@@ -402,36 +404,6 @@ class Store:
         )
         yield from self._db.execute(query, (task,))
 
-    # --- segments of learned metrics ---
-
-    def add_segments(
-        self, signature: str, scores: Iterable[tuple[str, float]]
-    ) -> Generator[tuple[str, float], None, None]:
-        """Keep each score and hand it on; commit every 64, which take a CPU minutes."""
-        batch: list[tuple[str, str, float]] = []
-        try:
-            for key, value in scores:
-                batch.append((signature, key, value))
-                if len(batch) >= 64:
-                    self._commit_segments(batch)
-                    batch = []
-                yield key, value
-        finally:
-            self._commit_segments(batch)
-
-    def _commit_segments(self, batch: Sequence[tuple[str, str, float]]) -> None:
-        with self._transaction():
-            self._db.executemany("INSERT OR REPLACE INTO segments VALUES (?, ?, ?)", batch)
-
-    def segment_keys(self, signature: str) -> frozenset[str]:
-        query = "SELECT key FROM segments WHERE signature = ?"
-        return frozenset(row[0] for row in self._db.execute(query, (signature,)))
-
-    def segment_score(self, signature: str, key: str) -> float | None:
-        query = "SELECT score FROM segments WHERE signature = ? AND key = ?"
-        row = self._db.execute(query, (signature, key)).fetchone()
-        return float(row[0]) if row else None
-
     def lost_samples(self) -> list[tuple[str, int, int]]:
         """By task: how many samples there are, and how many have a request without an answer or a
         scoring that failed.
@@ -504,23 +476,6 @@ class Store:
 
     def _transaction(self) -> Transaction:
         return Transaction(self._db, self.folder)
-
-
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """Raises `StoreError` when the folder is no run."""
-    try:
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise StoreError(f"{folder} is not a run: it has no manifest.json") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise StoreError(f"{folder}/manifest.json cannot be read: {error}") from error
-    if not isinstance(manifest, dict):
-        raise StoreError(f"{folder}/manifest.json holds a {type(manifest).__name__}, no manifest")
-    if manifest.get("schema") != SCHEMA:
-        raise StoreError(
-            f"{folder}: schema {manifest.get('schema')!r}, this towereval reads {SCHEMA}"
-        )
-    return manifest
 
 
 def storable(text: str) -> str:

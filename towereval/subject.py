@@ -11,7 +11,7 @@ from towereval import checkpoints, engines, plugins
 from towereval.data.media import DECODING
 from towereval.engines import EngineKind
 from towereval.errors import UsageError
-from towereval.store import read_manifest
+from towereval.manifest import read_manifest
 from towereval.types import Checkpoint, Model, Respondent
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import closing
 from enum import StrEnum
 from pathlib import Path
@@ -238,10 +239,11 @@ def caption_prompts(
         return
     if output is None:
         raise UsageError("caption-prompts FILE wants --output FILE")
-    if system:
-        counts = instruct_file(file, seed, output, again=again)
-    else:
-        counts = pair_file(file, known, seed, output, again=again)
+    counts: Mapping[str, int] = (
+        instruct_file(file, seed, output, again=again)
+        if system
+        else pair_file(file, known, seed, output, again=again)
+    )
     for language, count in sorted(counts.items()):
         print(f"{language}: {count} {'records instructed' if system else 'captions paired'}")
     tell_media(file, output)

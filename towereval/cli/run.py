@@ -248,7 +248,7 @@ def _tasks(given: dict[str, Any]) -> tuple[str, ...]:
 
 def repeated(file: Path) -> dict[str, Any]:
     """The options of the run whose manifest this is, and the manifest itself as `like`."""
-    from towereval.store import read_manifest
+    from towereval.manifest import read_manifest
 
     if file.name != "manifest.json":
         raise UsageError(f"--from-manifest wants a run's manifest.json, not {file}")

@@ -95,8 +95,8 @@ def _score(
     batch: Sequence[Record], metric: Comet, signature: str, store: Store, listener: Listener
 ) -> None:
     segments = [segment for record in batch for segment in _segments(record)]
-    scores = metric.score_segments(segments, store.segment_keys(signature))
-    with closing(store.add_segments(signature, scores)) as stored:
+    scores = metric.score_segments(segments, store.segments.keys(signature))
+    with closing(store.segments.add(signature, scores)) as stored:
         for _ in stored:
             listener.advance()
 
@@ -122,7 +122,7 @@ def _scored(
     """The score and the record with it, None where nothing was translated."""
     scores = []
     for segment in _segments(record):
-        score = store.segment_score(signature, segment.key)
+        score = store.segments.score(signature, segment.key)
         if score is None:
             raise EngineError(f"{record.id}: {metric.name} gave no score")
         scores.append(score)
