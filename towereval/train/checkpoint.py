@@ -199,7 +199,7 @@ class _Rows:
 
 def local(tensor: Tensor) -> Tensor:
     """What of it this process has."""
-    return tensor.tolocal() if isinstance(tensor, DTensor) else tensor
+    return tensor.to_local() if isinstance(tensor, DTensor) else tensor
 
 
 def held_rows(tensor: Tensor) -> tuple[int, int]:
@@ -224,7 +224,7 @@ def _restore(own: dict[str, Any], optimizer: torch.optim.Optimizer, moments: _Ro
         parameter = own[name]
         rows = moments.rows(path, *held_rows(parameter)).clone()
         if isinstance(parameter, DTensor) and rows.shape:
-            rows = DTensor.fromlocal(
+            rows = DTensor.from_local(
                 rows.to(local(parameter).device),
                 parameter.device_mesh,
                 parameter.placements,
