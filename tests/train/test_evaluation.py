@@ -113,7 +113,9 @@ def test_a_clip_is_shown_as_it_was_trained(
 
 def test_the_films_lose_nothing(tmp_path: Path) -> None:
     clip = next(trained("clips", 1))
-    evaluation._write_film(tmp_path / "a.mkv", clip.pictures)
+    for name in ("a.mkv", "again.mkv"):
+        evaluation._write_film(tmp_path / name, clip.pictures)
+    assert (tmp_path / "a.mkv").read_bytes() == (tmp_path / "again.mkv").read_bytes()
     shown = decode_video(Video(str(tmp_path / "a.mkv"), ""), 4)
     assert shown.total == 4
     assert np.array_equal(shown.frames_THWC, np.stack(clip.pictures))

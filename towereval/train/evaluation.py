@@ -146,11 +146,12 @@ def _write_clips(folder: Path, language: str, seed: int) -> None:
 
 
 def _write_film(file: Path, frames: Sequence[NDArray[Any]]) -> None:
-    """Without loss: the frames are what training shows."""
+    """Without loss: the frames are what training shows. The same frames are the same bytes."""
     import av
 
     height, width = frames[0].shape[:2]
-    with av.open(str(file), "w") as container:
+    # Else a container gets a random id, and what was answered about the clip is asked again.
+    with av.open(str(file), "w", options={"fflags": "+bitexact"}) as container:
         stream = container.add_stream("ffv1", rate=Fraction(2), options={"threads": "1"})
         stream.width, stream.height, stream.pix_fmt = width, height, "bgr0"
         for frame in frames:
