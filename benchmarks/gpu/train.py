@@ -1,14 +1,15 @@
 """How fast training is at TowerVision's shapes: random weights, made records, the real loop.
 
-    python benchmarks/gpu/train.py --shape 2b [--device cuda] [--stages 1,2] [--ladder]
+    python benchmarks/gpu/train.py --shape 2b [--device cuda] [--stages 1,2,3] [--ladder]
 
 Needs torch, transformers, pillow, numpy, pyarrow, tokenizers and safetensors, and downloads
 nothing. A step decodes JPEGs, cuts them into tiles, packs, learns and moves the weights, as
 `towereval train` does. MFU is of model FLOPs (towereval/train/flops.py): what is computed again
 is not counted and padding earns nothing; peak is 790 TFLOP/s, which an H200's dense bfloat16 matrix
-products reach, and 989 by its data sheet. `--ladder` adds one thing at a time to unpacked batches
-with all logits; rungs that want a GPU are left out on a CPU. 9B holds weights and moments in
-bfloat16, since AdamW in float32 does not fit one H200: its speed is measured, not its learning.
+products reach, and 989 by its data sheet. The tower's last layer, which runs and is not read, is
+counted: 1/27 of the tower. `--ladder` begins as transformers' trainer does, one example at a time,
+all logits, eager attention, layers computed again, and changes one thing at a time; rungs that want
+a GPU are left out on a CPU. 9B has `weights: bfloat16`, since float32 does not fit one H200.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ import torch
 from measure import peak_gb, publish, table
 
 from towereval.corpus import files
-from towereval.corpus.records import Picture, Record, Slot, Turn
+from towereval.corpus.records import Clip, Picture, Record, Slot, Turn
 from towereval.train import shapes, tiny
 from towereval.train.assemble import llava_config
 from towereval.train.loop import Report, Since, StageRun
@@ -58,13 +59,17 @@ class Rung:
     gpu: bool = False
 
 
-WHOLE = Performance(attention="eager", loss="whole")
+WHOLE = Performance(attention="eager", loss="whole", recompute="layers")
 LADDER = (
     Rung("unpacked, all logits, eager", WHOLE, together=False),
     Rung("+ packing", WHOLE),
-    Rung("+ loss in chunks", Performance(attention="eager")),
-    Rung("+ flex attention", Performance(attention="flex"), gpu=True),
-    Rung("+ compiled layers", Performance(attention="flex", compile=True), gpu=True),
+    Rung("+ loss in chunks", Performance(attention="eager", recompute="layers")),
+    Rung("+ flex attention", Performance(attention="flex", recompute="layers"), gpu=True),
+    Rung(
+        "+ compiled layers",
+        Performance(attention="flex", recompute="layers", compile=True),
+        gpu=True,
+    ),
     Rung(
         "+ selective recomputation",
         Performance(attention="flex", compile=True, recompute="selective"),
@@ -76,7 +81,10 @@ FULL_CPU = Rung("packing, loss in chunks, eager", LADDER[2].performance)
 
 
 def corpus(folder: Path, shape: str, stage: int) -> Path:
-    """Records with noise for pictures, as JPEGs; in stage 2 one in five has none."""
+    """Records with noise for pictures, as JPEGs; but in stage 1 one in five has none.
+
+    In stage 3 they have clips of as many frames as are shown.
+    """
     import numpy as np
     from PIL import Image
 
@@ -97,11 +105,17 @@ def corpus(folder: Path, shape: str, stage: int) -> Path:
                 Text(" ".join(random.choice("abcdefgh") for _ in range(count * words)))
                 for count in (asked, answered)
             )
-            parts = (*[Slot.IMAGE] * seen, question)
-            turns = (Turn("user", parts), Turn("assistant", (answer,)))
-            shown = (Picture(path=f"pictures/{number % len(SIZES)}.jpg"),) if seen else ()
-            writer.add(Record(str(number), "made", "en", "made", turns, shown))
+            slot = Slot.VIDEO if stage == 3 else Slot.IMAGE
+            turns = (Turn("user", (*[slot] * seen, question)), Turn("assistant", (answer,)))
+            picture = Picture(path=f"pictures/{number % len(SIZES)}.jpg")
+            clip = Clip(frames=(picture,) * frames_of(shape)) if seen and stage == 3 else None
+            shown = (picture,) if seen and stage < 3 else ()
+            writer.add(Record(str(number), "made", "en", "made", turns, shown, clip))
     return file
+
+
+def frames_of(shape: str) -> int:
+    return 4 if shape == "tiny" else 32
 
 
 def built(shape: str, device: torch.device) -> tuple[Any, Encoder]:
@@ -122,7 +136,7 @@ def built(shape: str, device: torch.device) -> tuple[Any, Encoder]:
     config = llava_config(known.text_config, vision, encoder.image_id, known.image_grid_pinpoints)
     with device:
         model = LlavaNextForConditionalGeneration._from_config(config, attn_implementation="eager")
-    return model.to(torch.bfloat16 if shape == "9b" else torch.float32), encoder
+    return model, encoder
 
 
 @functools.cache
@@ -132,7 +146,7 @@ def _tiny() -> tuple[Any, Any]:
 
 def recipe_of(shape: str, stage: int, file: Path, batch: int, rung: Rung) -> Recipe:
     small = shape == "tiny"
-    tokens, tiles = (256, 24) if small else (8192, 24)
+    tokens, tiles = (256, 24) if small else (8192, 40)
     settings = Stage(
         trainable=("projector",) if stage == 1 else ("projector", "vision", "text"),
         data=(Source(path=str(file)),),
@@ -141,7 +155,8 @@ def recipe_of(shape: str, stage: int, file: Path, batch: int, rung: Rung) -> Rec
         learning_rate=1e-3 if stage == 1 else 1e-5,
         vision_learning_rate=None if stage == 1 else 2e-6,
         prompt="plain" if stage == 1 else "chat",
-        view="single" if stage == 1 else "tiles",
+        view="single" if stage == 1 else "tiles" if stage == 2 else "clips",
+        frames=frames_of(shape),
     )
     return Recipe(
         name=f"{shape}-{stage}",
@@ -149,6 +164,7 @@ def recipe_of(shape: str, stage: int, file: Path, batch: int, rung: Rung) -> Rec
         stages={f"stage{stage}": settings},
         packing=Packing(tokens=tokens, tiles=tiles, examples=None if rung.together else 1),
         performance=rung.performance,
+        weights="bfloat16" if shape == "9b" else "float32",
         workers=8,
     )
 
@@ -211,7 +227,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--shape", choices=TEXTS, default="2b")
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
-    parser.add_argument("--stages", default="1,2", help="1, 2 or both")
+    parser.add_argument("--stages", default="1,2,3", help="some of 1, 2 and 3")
     parser.add_argument("--ladder", action="store_true", help="one thing at a time, in stage 2")
     parser.add_argument("--batch", type=int, default=32, help="examples a step")
     parser.add_argument("--warm-up", type=int, default=5, help="steps before the timed ones")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,21 @@ def stage(recipe: Recipe, folder: Path, processes: Processes) -> StageRun:
     return StageRun(recipe, "stage2", model, Encoder(processor), processes)
 
 
+def goes_on(recipe: Recipe, whole: StageRun, folder: Path, name: str, processes: Processes) -> bool:
+    """Whether a run that stopped half-way ends with this process's very weights of a whole one."""
+    half = stage(recipe, folder, processes)
+    half.steps = 2
+    list(half.run(folder / name))
+    if processes.first:
+        shutil.copytree(folder / name, folder / f"{name}-way")
+    processes.agree("")
+    resumed = stage(recipe, folder, processes)
+    resumed.restore(folder / name / "step-00000002")
+    list(resumed.run(folder / name))
+    ends = zip(whole.model.parameters(), resumed.model.parameters(), strict=True)
+    return all(torch.equal(a.to_local(), b.to_local()) for a, b in ends)
+
+
 def main(folder: Path) -> None:
     torch.set_num_threads(1)
     recipe = recipe_files.load(recipe_files.find("tiny"), CHANGES)
@@ -41,18 +57,14 @@ def main(folder: Path) -> None:
         assert any("DTensor" in type(p).__name__ for p in whole.model.parameters())
         (report,) = whole.run(folder / "two")
 
-        half = stage(recipe, folder, processes)
-        half.steps = 2
-        list(half.run(folder / "half"))
+        same = goes_on(recipe, whole, folder, "half", processes)
         if processes.first:
-            shutil.copytree(folder / "half", folder / "two-and")
-        resumed = stage(recipe, folder, processes)
-        resumed.restore(folder / "half" / "step-00000002")
-        list(resumed.run(folder / "half"))
-        same = [
-            torch.equal(a.to_local(), b.to_local())
-            for a, b in zip(whole.model.parameters(), resumed.model.parameters(), strict=True)
-        ]
+            shutil.copytree(folder / "half-way", folder / "two-and")
+
+        rounding = replace(recipe, precision="bfloat16", weights="bfloat16")
+        other = stage(rounding, folder, processes)
+        list(other.run(folder / "rounded"))
+        rounded = goes_on(rounding, other, folder, "half-rounded", processes)
 
         taken = stage(recipe, folder, processes)
         taken.restore(folder / "one" / "step-00000002")
@@ -62,7 +74,8 @@ def main(folder: Path) -> None:
         batches = [batch for step in range(4) for batch in loader.prepare(step).batches]
         told: dict[str, Any] = {
             "losses": report.losses,
-            "same": all(same),
+            "same": same,
+            "rounded": rounded,
             "blank": sum(batch.blank for batch in batches),
             "empty": sum(not batch.lengths for batch in batches),
             "state": [whole.state.tokens, whole.state.flops, checkpoint.latest(folder / "two")],

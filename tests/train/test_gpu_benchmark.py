@@ -11,7 +11,7 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks" / "gpu" / "train.py"
 
 
 def test_it_measures_the_tiny_shape(tmp_path: Path) -> None:
-    options = "--device cpu --shape tiny --stages 1 --ladder --batch 6 --warm-up 0 --steps 1"
+    options = "--device cpu --shape tiny --stages 1,3 --ladder --batch 6 --warm-up 0 --steps 1"
     ended = subprocess.run(
         [sys.executable, str(SCRIPT), *options.split(), "--results", str(tmp_path)],
         capture_output=True,
@@ -25,6 +25,7 @@ def test_it_measures_the_tiny_shape(tmp_path: Path) -> None:
     rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("| stage")]
     assert [row[0] for row in rows] == [
         "stage 1: packing, loss in chunks, eager",
+        "stage 3: packing, loss in chunks, eager",
         "stage 2: unpacked, all logits, eager",
         "stage 2: + packing",
         "stage 2: + loss in chunks",
