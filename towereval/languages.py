@@ -116,8 +116,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
 
 # How many resources a language has, from T1 to T5: the classes of Joshi et al. 2020
 # (https://doi.org/10.18653/v1/2020.acl-main.560) that Centurio (arXiv 2501.05122, table 7) averages
-# over. English, of the highest class, is in none: it has a column of its own there. Class 0, to which
-# it gives no name, is counted with T1; Filipino is Tagalog's.
+# over. English, of the highest class, is in none: there it has a column of its own. Class 0, to
+# which it gives no name, is counted with T1; Filipino is Tagalog's.
 _TIERS = {
     "T5": "ar de es fr ja zh zh-Hans zh-Hant",
     "T4": "nl ko it pt pt-BR pt-PT ru pl tr fa hi cs hu vi sv fi hr sr ca eu",

@@ -11,7 +11,6 @@ from towereval.metrics.smpqa import CharacterAccuracy, character_accuracy
 from towereval.metrics.yes_no import YesNoRate
 from towereval.types import Response, Sample
 
-
 RATE = YesNoRate("words", group="grounding")
 
 
