@@ -35,7 +35,7 @@ def main(folder: Path) -> int:
         if one.gated and (one.language == MEAN or (one.task, one.metric) not in gains):
             gains[one.task, one.metric] = one
     scores = {name: by_task(run) for name, run in runs.items()}
-    print(f"{'':28}{'metric':22}{'n':>5}  chance{''.join(f'  {name:>22}' for name in scores)}")
+    print(f"{'task':28}{'metric':22}{'n':>5}  chance{''.join(f'  {name:>22}' for name in scores)}")
     amiss = [f"no comparison of {task}" for task in CHANCE if task not in {t for t, _ in gains}]
     for (task, metric), gain in gains.items():
         own = {name: found[task, metric] for name, found in scores.items()}
