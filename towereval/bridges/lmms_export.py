@@ -10,8 +10,6 @@ What lmms-eval cannot say or would score otherwise is refused.
 
 from __future__ import annotations
 
-import json
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +18,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from towereval import __version__
+from towereval.bridges.lmms_export_files import group_yaml, hooks, task_yaml
 from towereval.errors import DataError, UsageError
 from towereval.plan import Plan, chosen_tasks, source_of
 from towereval.progress import Silence
@@ -41,84 +40,6 @@ from towereval.types import (
 
 # Their own tasks win over others of the same name, without a word.
 PREFIX = "towereval"
-HIGHER = {"larger": True, "smaller": False, "neither": None}
-YAML = """\
-task: {name}
-dataset_path: parquet
-dataset_kwargs:
-  data_files:
-    test: {documents}
-test_split: test
-output_type: generate_until
-doc_to_messages: !function hooks.messages
-doc_to_visual: !function hooks.pictures
-doc_to_text: !function hooks.text
-doc_to_target: !function hooks.references
-process_results: !function hooks.judged
-generation_kwargs: {decoding}
-reasoning_tags: none  # answers are scored whole, as by towereval
-cluster_key: cluster
-metric_list:
-{metrics}
-metadata: {metadata}
-"""
-METRIC = """\
-  - metric: {name}
-    aggregation: !function hooks.{function}
-    higher_is_better: {higher}
-"""
-GROUP = """\
-group: {name}
-task: {tasks}
-aggregate_metric_list:
-{metrics}
-metadata: {metadata}
-"""
-MEAN = """\
-  - metric: {name}
-    aggregation: mean
-    weight_by_size: false
-"""
-HOOKS = '''\
-"""{reference} for lmms-eval, written by `towereval export-task` of towereval {towereval}.
-
-Needs towereval installed beside lmms-eval: prompts and scores are its own.
-"""
-
-from towereval.bridges.lmms_exported import open_exported
-
-task = open_exported(
-    __file__,
-    {reference!r},
-    version={version},
-    signatures={signatures!r},
-)
-
-
-def messages(document):
-    return task.messages(document)
-
-
-def pictures(document):
-    return task.pictures(document)
-
-
-def text(document):
-    return task.text(document)
-
-
-def references(document):
-    return task.references(document)
-
-
-def judged(document, answers):
-    return task.judged(document, answers)
-'''
-AGGREGATE = """
-
-def {function}(judged):
-    return task.aggregated({name!r}, judged)
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,26 +117,14 @@ def _write(
                 _refuse(task, "it asks for different decoding within a language, their format not")
             told = replace(sample, prompt=request.prompt)
             documents[sample.language].append(_document(told, folder))
-    names = {code: f"{name}_{code}" for code in documents}
     for code, rows in documents.items():
-        about = _about(plan, task, metrics) | {"language": code, "data": digests[code]}
         _write_documents(rows, folder / f"{code}.parquet")
-        content = YAML.format(
-            name=names[code],
-            documents=_json(f"{code}.parquet"),
-            decoding=_json(_settings(decodings[code])),
-            metrics="".join(_metric(metric) for metric in metrics).rstrip(),
-            metadata=_json({"version": task.version, "towereval": about}),
-        )
+        about = _about(plan, task, metrics) | {"language": code, "data": digests[code]}
+        content = task_yaml(name, code, task.version, decodings[code], metrics, about)
         (folder / f"{code}.yaml").write_text(content, encoding="utf-8")
-    content = GROUP.format(
-        name=name,
-        tasks=_json(list(names.values())),
-        metrics="".join(MEAN.format(name=_json(metric.name)) for metric in metrics).rstrip(),
-        metadata=_json({"version": task.version, "towereval": _about(plan, task, metrics)}),
-    )
+    content = group_yaml(name, list(documents), task.version, metrics, _about(plan, task, metrics))
     (folder / "group.yaml").write_text(content, encoding="utf-8")
-    (folder / "hooks.py").write_text(_hooks(task, metrics), encoding="utf-8")
+    (folder / "hooks.py").write_text(hooks(task, metrics), encoding="utf-8")
     return {code: len(rows) for code, rows in documents.items()}
 
 
@@ -260,16 +169,6 @@ def _write_documents(rows: Sequence[Mapping[str, str]], file: Path) -> None:
     parquet.write_table(pyarrow.Table.from_pylist(list(rows), schema=schema), file)
 
 
-def _settings(decoding: Decoding) -> dict[str, Any]:
-    """Their names. `until` is said where it is empty, too: they would add a blank line."""
-    return {
-        "max_new_tokens": decoding.max_tokens,
-        "temperature": decoding.temperature,
-        "do_sample": decoding.temperature > 0,
-        "until": list(decoding.stop),
-    }
-
-
 def _about(plan: Plan, task: Task, metrics: Sequence[Metric]) -> dict[str, Any]:
     return {
         "task": f"{task.name}@{task.variant}",
@@ -277,30 +176,3 @@ def _about(plan: Plan, task: Task, metrics: Sequence[Metric]) -> dict[str, Any]:
         "signatures": {metric.name: metric.signature for metric in metrics},
         "towereval": __version__,
     }
-
-
-def _metric(metric: Metric) -> str:
-    return METRIC.format(
-        name=_json(metric.name), function=_function(metric), higher=_json(HIGHER[metric.better])
-    )
-
-
-def _hooks(task: Task, metrics: Sequence[Metric]) -> str:
-    head = HOOKS.format(
-        reference=f"{task.name}@{task.variant}",
-        towereval=__version__,
-        version=task.version,
-        signatures={metric.name: metric.signature for metric in metrics},
-    )
-    return head + "".join(
-        AGGREGATE.format(function=_function(metric), name=metric.name) for metric in metrics
-    )
-
-
-def _function(metric: Metric) -> str:
-    return "aggregated_" + re.sub(r"\W", "_", metric.name)
-
-
-def _json(value: object) -> str:
-    """JSON is YAML, as long as characters beyond 16 bits are not written as two escapes."""
-    return json.dumps(value, ensure_ascii=False)
