@@ -85,7 +85,7 @@ def _show_version(asked: bool) -> None:
 def everywhere(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_show_version, is_eager=True, help="Say which it is."),
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
     """Score vision-language models on multilingual benchmarks, per language."""

@@ -57,14 +57,15 @@ def models(
 ) -> None:
     """List the models, or show one: checkpoint, limits, engine arguments, mends."""
     if not name:
-        for adapter in plugins.adapters():
-            for model, checkpoint in adapter.checkpoints.items():
-                notes = (
-                    "remote code" * checkpoint.remote_code,
-                    "no engine" * bool(checkpoint.unserved),
-                )
-                note = "".join(f"  ({note})" for note in notes if note)
-                print(f"{model:20} {checkpoint.repo or 'built on this machine'}{note}")
+        found = [each for adapter in plugins.adapters() for each in adapter.checkpoints.items()]
+        width = max((len(model) for model, _ in found), default=0)
+        for model, checkpoint in found:
+            notes = (
+                "remote code" * checkpoint.remote_code,
+                "no engine" * bool(checkpoint.unserved),
+            )
+            note = "".join(f"  ({note})" for note in notes if note)
+            print(f"{model:{width}} {checkpoint.repo or 'built on this machine'}{note}")
         for error in plugins.broken_adapters().values():
             print(error)
         print("or any hub id or folder with a config.json")
