@@ -44,7 +44,7 @@ def main(folder: Path) -> int:
         cells = "".join(f"  {cell(row):>22}" for row in own.values())
         print(f"{f'{task}@{gain.variant}':28}{metric:22}{gain.n:>5}  {shown:>6}{cells}")
         amiss += faults(task, gain.verdict, own["trained"], own["wrong picture"])
-    print("multi30k: the English caption says it all, so a wrong picture costs little.")
+    print("multi30k: the English caption says it all, so with a wrong picture much is left.")
     for reason in amiss:
         print(f"not as it should be: {reason}", file=sys.stderr)
     return 1 if amiss else 0

@@ -1,8 +1,9 @@
 """Examples of the project's own drawings: an example is a pure function of (kind, seed, index).
 
 Training and evaluation are disjoint by construction. What is held out is decided by content: the
-hash of a printed word, of the pair of shapes in a scene (or the one thing), of a clip's shape with
-what it does, and for ambiguous words the sentence around them.
+hash of a printed word, of the pair of shapes in a scene (or the one thing), of the colours that a
+question offers, of a clip's shape with what it does, and for ambiguous words the sentence around
+them.
 """
 
 from __future__ import annotations
