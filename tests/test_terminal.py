@@ -300,6 +300,6 @@ def test_a_rewritten_line_fits_the_terminal(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     rewrite(pace(done=50, failed=2, tokens=4000))
-    shown = capsys.readouterr().err.removeprefix("\r\x1b[K")
+    shown = capsys.readouterr().err.removeprefix("\r\x1b[K").removesuffix("\r")
     assert shown == "[#####...............] asking 50/200 (5"
     assert len(shown) == 39

@@ -88,7 +88,7 @@ def half_width(row: Result) -> str:
 
 
 def plus_minus() -> str:
-    return progress.plus_minus(sys.stdout)
+    return progress.plus_minus(sys.stdout.encoding)
 
 
 def interval(row: Result) -> str:

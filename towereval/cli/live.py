@@ -74,7 +74,7 @@ def drawn(pace: Pace, console: Console) -> RenderableType:
     standings = pace.state.standings
     if standings and height >= AROUND + min(len(standings), 2):
         shown = _chosen(standings, height - AROUND)
-        parts.append(_table(shown, width, console.options.ascii_only))
+        parts.append(_table(shown, width, console))
         if rest := len(standings) - len(shown):
             parts.append(Text(f"and {rest} more", "dim"))
     return Group(*parts)
@@ -103,8 +103,8 @@ def _chosen(standings: Sequence[Standing], most: int) -> Sequence[Standing]:
     return [one for one in standings if one.task in chosen]
 
 
-def _table(standings: Sequence[Standing], width: int, ascii_only: bool) -> Table:
-    overflow: Literal["crop", "ellipsis"] = "crop" if ascii_only else "ellipsis"
+def _table(standings: Sequence[Standing], width: int, console: Console) -> Table:
+    overflow: Literal["crop", "ellipsis"] = "crop" if console.options.ascii_only else "ellipsis"
     failed = width >= NARROW and any(one.failed for one in standings)
     table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="dim")
     table.add_column("task", no_wrap=True, overflow=overflow)
@@ -117,7 +117,7 @@ def _table(standings: Sequence[Standing], width: int, ascii_only: bool) -> Table
     for one in standings:
         row = [Text(one.task), Text(f"{one.done:,}/{one.total:,}")]
         row += [Text(str(one.failed), "red" if one.failed else "")] if failed else []
-        row.append(Text(score(one) if one.metric else "at the end"))
+        row.append(Text(score(one, console.encoding) if one.metric else "at the end"))
         if width >= MIDDLE:
             row.append(Text(basis(one) if width >= WIDE else one.metric))
         table.add_row(*row)

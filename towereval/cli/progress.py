@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TextIO
+from typing import Any
 
 from towereval.progress import Look, Standing, State
 from towereval.types import Response
@@ -79,7 +79,8 @@ class Pace:
         for one in self.state.standings:
             if 0 < one.done < one.total:
                 line += f"; {one.task} {one.done}/{one.total}"
-                line += f", {score(one)} so far by {basis(one)}" if one.score else ""
+                told = f"{score(one, sys.stderr.encoding)} so far by {basis(one)}"
+                line += f", {told}" if one.score else ""
         return line
 
 
@@ -163,17 +164,18 @@ def rewrite(pace: Pace) -> None:
         filled = BAR * pace.done // pace.total
         line = f"[{'#' * filled}{'.' * (BAR - filled)}] {line}"
     width = shutil.get_terminal_size().columns - 1  # a line that breaks cannot be rewritten
-    print(f"\r\x1b[K{line[:width]}", end="", file=sys.stderr, flush=True)
+    # The cursor goes back to where a library that writes meanwhile should begin.
+    print(f"\r\x1b[K{line[:width]}\r", end="", file=sys.stderr, flush=True)
 
 
-def score(one: Standing, stream: TextIO | None = None) -> str:
+def score(one: Standing, encoding: str | None) -> str:
     """`0.512 ±0.113`; no half-width where fewer than five clusters are scored."""
     if one.score is None:
         return ""
     value, low, high = one.score.value, one.score.low, one.score.high
     if low is None or high is None:
         return f"{value:.3f}"
-    return f"{value:.3f} {plus_minus(stream or sys.stderr)}{(high - low) / 2:.3f}"
+    return f"{value:.3f} {plus_minus(encoding)}{(high - low) / 2:.3f}"
 
 
 def basis(one: Standing) -> str:
@@ -184,10 +186,10 @@ def basis(one: Standing) -> str:
     return f"{one.metric}{over}, n={one.score.n}"
 
 
-def plus_minus(stream: TextIO) -> str:
+def plus_minus(encoding: str | None) -> str:
     """In the letters that the terminal has."""
     try:
-        "±".encode(stream.encoding or "ascii")
+        "±".encode(encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
         return "+/-"
     return "±"
