@@ -9,7 +9,7 @@ import pytest
 from towereval import plugins
 from towereval.data.folder import FolderSource
 from towereval.data.media import image_file
-from towereval.errors import DataError
+from towereval.errors import DataError, Unscorable
 from towereval.types import Decoding, Message, Request, Response, Sample, Text
 
 Local = Callable[[dict[str, list[dict[str, object]]]], FolderSource]
@@ -64,8 +64,8 @@ def test_answers_by_popes_rule(
     [
         ("Sí, hay una.", "yes", [(1.0,), (1.0, 1.0, 1.0), (1.0,)]),
         ("No", "no", [(1.0,), (0.0, 0.0, 0.0), (0.0,)]),
-        ("Quizás", "no", [(0.0,), (0.0, 0.0, 0.0), (0.0,)]),
-        ("Quizás", "yes", [(0.0,), (0.0, 0.0, 1.0), (0.0,)]),
+        ("Quizás", "no", [(0.0,), (0.0, 0.0, 0.0)]),
+        ("Quizás", "yes", [(0.0,), (0.0, 0.0, 1.0)]),
     ],
 )
 def test_translated_answers_by_the_table(
@@ -73,7 +73,13 @@ def test_translated_answers_by_the_table(
 ) -> None:
     rows = [{**ROW, "question": "¿Hay una tabla?", "answer": gold}]
     (sample,) = TRANSLATED.samples(local({"es.jsonl": rows}), ["es"])
-    found = [metric.sample(sample, [Response("", answer)]) for metric in TRANSLATED.metrics]
+    *metrics, rate = TRANSLATED.metrics
+    found = [metric.sample(sample, [Response("", answer)]) for metric in metrics]
+    if answer == "Quizás":  # it tells of no bias
+        with pytest.raises(Unscorable, match="neither yes nor no"):
+            rate.sample(sample, [Response("", answer)])
+    else:
+        found.append(rate.sample(sample, [Response("", answer)]))
     assert found == scores
 
 
