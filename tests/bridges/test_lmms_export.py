@@ -45,7 +45,8 @@ REFUSED = {
     "m3exam@cyclic": "it asks 4 questions about a sample",
     "mmbench": "questions about a sample, their format one",
     "mme": "it asks 2 questions about a sample",
-    "multi30k+picture-use": "it compares log-likelihoods",
+    "multi30k+picture-use": "it is a diagnosis",
+    "alm_bench+wrong-picture": "it is a diagnosis",
     "vimul_bench": "it shows clips",
     "xm3600@with-and-without-image": "none of its metrics scores an answer by itself",
 }

@@ -81,6 +81,8 @@ def _exportable(task: Task) -> tuple[list[Metric], dict[str, str]]:
     """The metrics that score an answer by itself, and why the others are left out."""
     if ":" in task.name:
         raise UsageError(f"{task.name} is lmms-eval's own: it runs there as it is")
+    if "+" in task.variant:
+        _refuse(task, "it is a diagnosis of a benchmark and none itself")
     if "score" in task.needs:
         _refuse(task, "it compares log-likelihoods, which lmms-eval 0.7 hands to a task as text")
     left_out = {metric.name: reason for metric in task.metrics if (reason := _why_not(metric))}
