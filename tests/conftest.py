@@ -25,6 +25,7 @@ LONGEST = (
     "engines/test_families.py",
     "bridges/test_lmms_tasks.py",
     "bridges/test_lmms_model.py",
+    "bridges/test_lmms_export.py",
     "bridges/test_lmms_run.py",
     "reliability/test_kill_models.py",
     "engines/test_forecast.py",
