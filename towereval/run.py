@@ -297,6 +297,9 @@ def samples_of(task: Task, source: Source, plan: Plan) -> Iterator[Sample]:
     placed = Placed(source)
     try:
         for sample in map(checked, task.samples(placed, wanted)):
+            if sample.language not in task.languages:
+                has = ", ".join(task.languages)
+                raise DataError(f"sample {sample.id!r:.40} is in {sample.language!r}, not {has}")
             counts[sample.language] = counts.get(sample.language, 0) + 1
             if counts[sample.language] <= limit:
                 yield sample

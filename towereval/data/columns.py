@@ -52,6 +52,9 @@ def checked(sample: Sample) -> Sample:
 
     Raises `DataError`.
     """
+    for name, texts in (("references", sample.references), ("choices", sample.choices)):
+        if isinstance(texts, str):  # whose letters would each be one
+            raise DataError(f"sample {sample.id!r:.40}: {name} are a tuple, found {_shown(texts)}")
     one = (sample.id, sample.language, sample.group, sample.cluster)
     for value in (*one, *sample.references, *sample.choices, *sample.meta.values()):
         if not isinstance(value, str):
