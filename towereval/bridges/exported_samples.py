@@ -96,7 +96,7 @@ def outcomes(store: Store, task: Exported, language: str = "") -> Iterator[Outco
             for metric in task.metrics():
                 values, why = scored.get(metric, ((), ""))
                 if metric in task.means and values:
-                    scores[metric] = float(task.means[metric].corpus(values, 1))
+                    scores[metric] = float(values[0])  # the statistic of which it is the mean
                 elif why:
                     unscored[metric] = why
             answers, error = _answers(responses)
