@@ -22,6 +22,9 @@ def train(
         list[str] | None, typer.Option("--set", help="KEY=VALUE, as stages.stage1.steps=10.")
     ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto: a GPU if any.")] = "auto",
+    tracker: Annotated[
+        str, typer.Option(help="tensorboard, none, or auto: TensorBoard if installed.")
+    ] = "auto",
     plan: Annotated[
         bool, typer.Option("--plan", help="Only tell steps, tokens, FLOPs and memory.")
     ] = False,
@@ -32,7 +35,7 @@ def train(
     """Train a model by a recipe; the same command with --resume goes on."""
     try:
         from towereval.train import recipe_files as recipes
-        from towereval.train import recipe_run
+        from towereval.train import recipe_run, trackers
         from towereval.train.loop import Report
         from towereval.train.processes import started
     except ImportError as error:
@@ -53,8 +56,14 @@ def train(
         print(f"{report.stage} {report.step}/{report.steps}  {losses}  {speed}", flush=True)
 
     name = f"stage{stage}" if stage is not None else ""
-    with started(device) as processes:
-        folder = recipe_run.train(read, target, name, resume=resume, say=say, processes=processes)
+    # Reports are the first process's alone: so are what it says and what it tells a tracker.
+    with started(device) as processes, trackers.opened(tracker, target) as tell:
+
+        def hear(report: Report) -> None:
+            say(report)
+            tell(report)
+
+        folder = recipe_run.train(read, target, name, resume=resume, say=hear, processes=processes)
     if processes.first:
         model, what = str(folder), "--tasks ..."
         if read.model.tiny is not None:  # which is shown four frames of a clip
