@@ -27,7 +27,7 @@ from towereval.grading import Scoring
 from towereval.judging import JudgePlan, ask_judge
 from towereval.metrics.judge import AlmBenchJudge
 from towereval.plan import SAMPLES, Plan
-from towereval.progress import Silence
+from towereval.progress import Look, Silence
 from towereval.run import Outcome, rescore, run
 from towereval.store import Store
 from towereval.types import Decoding, Request, Response, Result, Sample, Text, digest
@@ -406,7 +406,7 @@ class Broken(Silence):
     def __init__(self, after: int) -> None:
         self.name, self.left = "", after
 
-    def stage(self, name: str, total: int | None) -> None:
+    def stage(self, name: str, total: int | None, look: Look | None = None) -> None:
         self.name = name
 
     def advance(self) -> None:

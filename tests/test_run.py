@@ -18,6 +18,7 @@ from towereval.engines import replay
 from towereval.errors import DataError, EngineError, StoreError, UnknownName, UsageError
 from towereval.grading import Scoring
 from towereval.plan import SAMPLES, Plan, folder_name
+from towereval.progress import Look
 from towereval.run import rescore, run
 from towereval.store import Store
 from towereval.types import Decoding, Request, Response, Result, Sample
@@ -582,7 +583,7 @@ class Heard:
     def found(self, count: int) -> None:
         self.left = count
 
-    def stage(self, name: str, total: int | None) -> None:
+    def stage(self, name: str, total: int | None, look: Look | None = None) -> None:
         self.stages.append((name, total))
         self.counts.append(0)
 
@@ -591,6 +592,9 @@ class Heard:
 
     def answered(self, response: Response) -> None:
         self.advance()
+
+    def ended(self) -> None:
+        pass
 
 
 def test_progress_is_told_stage_by_stage(plan: Callable[..., Plan]) -> None:
