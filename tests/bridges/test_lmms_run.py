@@ -46,7 +46,8 @@ def test_a_run_is_scored_compared_and_published(
     assert longest.languages == ("de", "fr")
     assert longest.value is not None
     assert longest.value > 1  # an aggregate is no share
-    assert rows["lmms:signs", "de", "mistakes"].n_unscored == 4
+    mistakes = rows["lmms:signs", "de", "mistakes"]
+    assert (mistakes.n, mistakes.n_unscored, mistakes.better) == (4, 0, "smaller")
     assert rescore(outcome.folder).results == outcome.results
     assert run(plan).asked == 0
     with Store(outcome.folder, reading=True) as store:
