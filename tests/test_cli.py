@@ -258,11 +258,14 @@ def test_a_run_prints_its_numbers_and_where_they_are(tmp_path: Path, recorded: P
     assert first.stderr.splitlines()[:2] == ["reading samples", "starting replay"]
     assert "asking 72/72" in first.stderr
     assert "asking" not in second.stderr
-    *table, speed, last = first.stdout.splitlines()
+    *table, page, speed, last = first.stdout.splitlines()
     assert speed.startswith("72 answers in ")
     [file] = tmp_path.glob("results/made/*/results.json")
-    assert last == f"72 asked, {file.relative_to(tmp_path)}"
-    assert second.stdout.splitlines() == [*table, f"0 asked, {file.relative_to(tmp_path)}"]
+    folder = file.parent.relative_to(tmp_path)
+    assert page == f"page: {folder}/report.html; to open it: towereval view {folder}"
+    assert (file.parent / "report.html").is_file()
+    assert last == f"72 asked, {folder}/results.json"
+    assert second.stdout.splitlines() == [*table, page, f"0 asked, {folder}/results.json"]
     assert any(line.startswith("commute@official") for line in table)
     # Of contrastive accuracy, BLEU, chrF and language fidelity.
     assert sum("macro mean" in line for line in table) == 4
