@@ -64,6 +64,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "pairing": (*FOUNDATION, "influence", "measured"),
     "verdicts": (*NOUNS, "compare", "printable"),
     "published": (*NOUNS, "protocols", "results"),
+    "progress": (*NOUNS, "statistics"),
+    "running": (*NOUNS, "progress", "scoring", "statistics", "store"),
     "protocols": (),
     "results": (*NOUNS, "manifest", "spoken"),
     "spoken": NOUNS,
