@@ -25,10 +25,13 @@ from towereval.types import Usage
 # for a file. Every fifth fails; the first answer to a sample is the likelier one.
 PAUSING = f"""
 import pathlib, signal, sys, time, types
+import towereval.run
 from towereval import engines
 from towereval.types import Response, Usage
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
+running = towereval.run.Running  # with all the time it wants, on however slow a machine
+towereval.run.Running = lambda *words: running(*words, share=1e9)
 
 class Pausing:
     capabilities = frozenset({{"generate", "score"}})

@@ -111,14 +111,17 @@ def _table(standings: Sequence[Standing], width: int, console: Console) -> Table
     table.add_column("answered", justify="right", no_wrap=True, overflow=overflow)
     if failed:
         table.add_column("failed", justify="right", no_wrap=True, overflow=overflow)
-    table.add_column("so far", no_wrap=True, overflow=overflow)
-    if width >= MIDDLE:
+    scored = any(one.metric for one in standings)
+    if scored:
+        table.add_column("so far", no_wrap=True, overflow=overflow)
+    if scored and width >= MIDDLE:
         table.add_column("by", no_wrap=True, overflow=overflow)
     for one in standings:
         row = [Text(one.task), Text(f"{one.done:,}/{one.total:,}")]
         row += [Text(str(one.failed), "red" if one.failed else "")] if failed else []
-        row.append(Text(score(one, console.encoding) if one.metric else "at the end"))
-        if width >= MIDDLE:
+        if scored:
+            row.append(Text(score(one, console.encoding) if one.metric else "at the end"))
+        if scored and width >= MIDDLE:
             row.append(Text(basis(one) if width >= WIDE else one.metric))
         table.add_row(*row)
     return table
