@@ -101,8 +101,12 @@ def test_what_no_pack_holds_is_left_out_and_counted(recipe: Recipe, encoder: Enc
     from dataclasses import replace
 
     narrow = replace(recipe, packing=replace(recipe.packing, tokens=70))
+    every, none = StageData(recipe, "stage1", encoder).examples(0)
     kept, left_out = StageData(narrow, "stage1", encoder).examples(0)
-    assert (len(kept), left_out) == (1, 3)
+    short = [example for example in every if len(example.ids) <= 70]
+    assert 0 < len(short) < len(every)
+    assert [example.ids for example in kept] == [example.ids for example in short]
+    assert (none, left_out) == (0, len(every) - len(short))
 
 
 def test_a_step_is_the_same_again(recipe: Recipe, encoder: Encoder) -> None:
