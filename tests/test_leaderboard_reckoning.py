@@ -155,10 +155,11 @@ def test_tasks_weigh_alike_and_a_model_without_one_has_no_average(tmp_path: Path
 
 
 def test_selections_name_each_set_of_languages_once() -> None:
-    found = {each.name: each.languages for each in selections(("en", "de", "ko", "zh"))}
-    assert found["all"] == ("en", "de", "ko", "zh")
-    assert found["core"] == ("en", "de", "zh")
-    assert found["core without English"] == ("de", "zh")
+    found = {each.name: each.languages for each in selections(("en", "de", "it", "ko", "zh"))}
+    assert found["all"] == ("en", "de", "it", "ko", "zh")
+    assert found["core"] == ("en", "de", "it", "zh")
+    assert found["core without English"] == ("de", "it", "zh")
+    assert found["T5"] == ("de", "zh")
     assert ("de",) in found.values()
     assert len(set(found.values())) == len(found)
 
