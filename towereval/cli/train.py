@@ -23,7 +23,7 @@ def train(
     ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto: a GPU if any.")] = "auto",
     tracker: Annotated[
-        str, typer.Option(help="tensorboard, none, or auto: TensorBoard if installed.")
+        str, typer.Option(help="tensorboard, wandb, none, or auto: TensorBoard if any.")
     ] = "auto",
     plan: Annotated[
         bool, typer.Option("--plan", help="Only tell steps, tokens, FLOPs and memory.")
@@ -56,8 +56,10 @@ def train(
         print(f"{report.stage} {report.step}/{report.steps}  {losses}  {speed}", flush=True)
 
     name = f"stage{stage}" if stage is not None else ""
-    # Reports are the first process's alone: so are what it says and what it tells a tracker.
-    with started(device) as processes, trackers.opened(tracker, target) as tell:
+    with (
+        started(device) as processes,
+        trackers.opened(tracker if processes.first else "none", target) as tell,
+    ):
 
         def hear(report: Report) -> None:
             say(report)
