@@ -90,7 +90,7 @@ def _whole(file: Path, stream: IO[bytes]) -> Reader:
 def _archive(file: Path, stream: IO[bytes]) -> Reader:
     try:
         infos = {info.filename: info for info in zipfile.ZipFile(stream).infolist()}
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError) as error:
+    except (zipfile.BadZipFile, ValueError, RuntimeError, EOFError) as error:
         raise DataError(f"{file}: no whole archive ({error}): {_AGAIN}") from error
     if (size := sum(info.file_size for info in infos.values())) > LARGEST_ARCHIVE:
         raise DataError(f"{file} would take {size >> 30} GiB, which no log does: {_AGAIN}")
@@ -131,7 +131,7 @@ def _bytes(file: Path, stream: IO[bytes], info: zipfile.ZipInfo) -> bytes:
         raise DataError(f"{where} is encrypted, which inspect never does: {_AGAIN}")
     try:
         data = _decompressed(_raw(stream, info), info)
-    except (OSError, zlib.error, ValueError, NotImplementedError) as error:
+    except (OSError, zlib.error, ValueError) as error:
         raise DataError(f"{where} is torn ({error}): {_AGAIN}") from error
     if len(data) != info.file_size or zlib.crc32(data) != info.CRC:
         raise DataError(f"{where} is not what the archive says of it: {_AGAIN}")
@@ -165,4 +165,4 @@ def _decompressed(raw: bytes, info: zipfile.ZipInfo) -> bytes:
         with pyarrow.CompressedInputStream(io.BytesIO(raw), "zstd") as content:
             found: bytes = content.read(most)
             return found
-    raise NotImplementedError(f"compression method {info.compress_type}")
+    raise ValueError(f"compression method {info.compress_type}")
