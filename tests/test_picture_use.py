@@ -17,10 +17,11 @@ from tests.test_replay import Answer, record, replayed
 from towereval import plugins
 from towereval.bridges import eval_results, every_eval_ever
 from towereval.data.folder import FolderSource
+from towereval.diagnosis import media_of, showing
 from towereval.errors import UnknownName, Unscorable, UsageError
 from towereval.leaderboard.build import build
 from towereval.metrics.picture_use import NO_PAIR, NO_WRONG, LikelihoodGain, order
-from towereval.picture_use import PictureUse, media_of, showing
+from towereval.picture_use import PictureUse
 from towereval.plan import SAMPLES
 from towereval.results import read_run
 from towereval.run import Outcome, rescore, run

@@ -13,9 +13,9 @@ from PIL import Image as pil
 from tests.test_replay import record, replayed, right
 from towereval import plugins
 from towereval.data.folder import FolderSource
+from towereval.diagnosis import media_of
 from towereval.errors import UsageError
 from towereval.leaderboard.build import build
-from towereval.picture_use import media_of
 from towereval.plan import SAMPLES
 from towereval.run import run
 from towereval.types import Request, Response, Sample

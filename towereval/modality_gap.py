@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from towereval import __version__, engines, languages
 from towereval.data.media import write_atomically
+from towereval.diagnosis import media_of
 from towereval.errors import DataError, MissingExtra, StoreError, UsageError
-from towereval.picture_use import media_of, unasked
+from towereval.picture_use import unasked
 from towereval.plan import Plan, settle
 from towereval.progress import Listener
 from towereval.types import Decoding, Engine, Image, Request, Sample, Source, Task

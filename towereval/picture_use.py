@@ -7,11 +7,20 @@ need not know of it. Its data are the task's own, its requests ordinary ones wit
 from __future__ import annotations
 
 import json
-import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import ClassVar
 
+from towereval.diagnosis import (
+    Content,
+    Diagnosis,
+    Shown,
+    differ,
+    hashes,
+    media_of,
+    showing,
+    strangers,
+)
 from towereval.errors import UsageError
 from towereval.metrics.picture_use import (
     SWAPPED,
@@ -21,25 +30,10 @@ from towereval.metrics.picture_use import (
     LikelihoodGain,
     order,
 )
-from towereval.types import (
-    Decoding,
-    Image,
-    Message,
-    Metric,
-    Prompt,
-    Request,
-    Sample,
-    Source,
-    Task,
-    Text,
-    Video,
-    digest,
-)
+from towereval.types import Decoding, Image, Metric, Request, Sample, Source, Text, Video, digest
 
 NAME = "picture-use"
 LETTER = "its reference is an option's letter, not a text"
-Shown: TypeAlias = tuple[Image | Video, ...]
-Content: TypeAlias = tuple[str, tuple[str, ...]]  # a language, and the hashes of what is shown
 GAINS: tuple[Metric, ...] = (
     LikelihoodGain("none", "sentence"),
     LikelihoodGain("none", "token"),
@@ -49,27 +43,10 @@ GAINS: tuple[Metric, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class PictureUse:
+class PictureUse(Diagnosis):
     """`seed` draws which wrong picture stands for which right one, alike in every language."""
 
-    task: Task
-    seed: int = 0
-
-    @property
-    def name(self) -> str:
-        return self.task.name
-
-    @property
-    def variant(self) -> str:
-        return f"{self.task.variant}+{NAME}"
-
-    @property
-    def version(self) -> int:
-        return self.task.version
-
-    @property
-    def languages(self) -> tuple[str, ...]:
-        return self.task.languages
+    kind: ClassVar[str] = NAME
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -166,26 +143,7 @@ class _Pictures:
         if len(set(candidates)) != 2:
             return ()
         others = self.paired.get(_pair(sample, candidates[::-1]), ())
-        return next((each for each in others if _differs(own, each)), ())
-
-
-def media_of(prompt: Prompt) -> Shown:
-    return tuple(part for message in prompt for part in message.parts if not isinstance(part, Text))
-
-
-def showing(prompt: Prompt, shown: Shown) -> Prompt:
-    """The prompt with other media in the places of its own, or without any for `()`."""
-    rest = iter(shown)
-    messages = []
-    for message in prompt:
-        parts = [
-            part if isinstance(part, Text) else next(rest)
-            for part in message.parts
-            if shown or isinstance(part, Text)
-        ]
-        if parts:
-            messages.append(Message(message.role, tuple(parts)))
-    return tuple(messages)
+        return next((each for each in others if differ(own, each)), ())
 
 
 def unasked(sample: Sample) -> str:
@@ -200,35 +158,6 @@ def unasked(sample: Sample) -> str:
     if not all(part.sha256 for part in own):
         return "its picture is not at hand"
     return "" if showing(sample.prompt, ()) else "its question is the picture alone"
-
-
-def hashes(shown: Iterable[Image | Video]) -> tuple[str, ...]:
-    return tuple(part.sha256 for part in shown)
-
-
-def strangers(
-    of_language: Mapping[str, Mapping[tuple[str, ...], Shown]], seed: int
-) -> dict[Content, Shown]:
-    """For the pictures of each language, by their hashes, others of it, none the same by content.
-
-    Each gets the next one that fits in a seeded order of all; what none fits is left out.
-    """
-    found: dict[Content, Shown] = {}
-    for language, contents in of_language.items():
-        # The seed alone: parallel items get the same wrong picture in every language.
-        ring = list(contents.values())
-        random.Random(seed).shuffle(ring)
-        for index, own in enumerate(ring):
-            others = (ring[(index + step) % len(ring)] for step in range(1, len(ring)))
-            if stranger := next((each for each in others if _differs(own, each)), ()):
-                found[language, hashes(own)] = stranger
-    return found
-
-
-def _differs(own: Shown, other: Shown) -> bool:
-    """As many of the same kinds, and none of the same content."""
-    alike = [type(part) for part in own] == [type(part) for part in other]
-    return alike and not {*hashes(own)} & {*hashes(other)}
 
 
 def _pair(sample: Sample, candidates: Sequence[str]) -> str:

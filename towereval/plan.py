@@ -13,13 +13,12 @@ from typing import Any
 from towereval import __version__, engines, languages, plugins
 from towereval.data.folder import FolderSource
 from towereval.data.hub import HubSource
+from towereval.diagnosis import Diagnosis
 from towereval.errors import UnknownName, UsageError
 from towereval.judging import JudgePlan
-from towereval.picture_use import PictureUse
 from towereval.provenance import describe
 from towereval.subject import Subject, find_subject
 from towereval.types import LearnedMetric, Source, Task, digest
-from towereval.wrong_picture import WrongPicture
 
 # Bytes; file systems take 255.
 LONGEST_NAME = 200
@@ -103,7 +102,7 @@ def chosen_tasks(plan: Plan) -> list[Task]:
 
 def _seeded(task: Task, seed: int) -> Task:
     """A diagnosis draws its wrong pictures by the run's seed."""
-    return replace(task, seed=seed) if isinstance(task, PictureUse | WrongPicture) else task
+    return replace(task, seed=seed) if isinstance(task, Diagnosis) else task
 
 
 def source_of(plan: Plan, task: Task) -> Source:

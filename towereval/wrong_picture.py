@@ -8,36 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
+from towereval.diagnosis import Content, Diagnosis, Shown, hashes, media_of, showing, strangers
 from towereval.errors import UsageError
-from towereval.picture_use import Content, Shown, hashes, media_of, showing, strangers
-from towereval.types import Metric, Request, Sample, Source, Task
+from towereval.types import Metric, Request, Sample, Source
 
 NAME = "wrong-picture"
 
 
 @dataclass(frozen=True, slots=True)
-class WrongPicture:
+class WrongPicture(Diagnosis):
     """`seed` draws which picture stands for which, alike in every language."""
 
-    task: Task
-    seed: int = 0
-
-    @property
-    def name(self) -> str:
-        return self.task.name
-
-    @property
-    def variant(self) -> str:
-        return f"{self.task.variant}+{NAME}"
-
-    @property
-    def version(self) -> int:
-        return self.task.version
-
-    @property
-    def languages(self) -> tuple[str, ...]:
-        return self.task.languages
+    kind: ClassVar[str] = NAME
 
     @property
     def metrics(self) -> tuple[Metric, ...]:

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image as pil
 
 from tests.engines.conftest import quiet, unchanged_classes
+from towereval.diagnosis import media_of
 from towereval.metrics.picture_use import order
-from towereval.picture_use import media_of
 from towereval.plan import Plan
 from towereval.run import Outcome, run
 from towereval.store import Store
