@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from hashlib import sha256
@@ -31,14 +32,20 @@ class Opened:
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """`PIL.Image.open` remembers until the end."""
+        """`PIL.Image.open` remembers until the end, in this thread.
+
+        An engine's threads decode at the same time: what is theirs must not be read here, too.
+        """
         from PIL import Image
 
         self.pictures = []
         really_open = Image.open
+        watching = threading.get_ident()
 
         def remembering(source: Any, *args: Any, **settings: Any) -> Any:
             picture = really_open(source, *args, **settings)
+            if threading.get_ident() != watching:
+                return picture
             if isinstance(source, io.BytesIO):
                 self.pictures.append((source.getvalue(), picture))
             elif isinstance(source, str | os.PathLike):
