@@ -96,7 +96,7 @@ class Stages:
         self.began = Clock.now()
         self.closing = self.began - self.began
 
-    def stage(self, name: str, total: int | None) -> None:
+    def stage(self, name: str, total: int | None, look: object = None) -> None:
         if name == "asking":
             self.began = Clock.now()
 
@@ -107,6 +107,9 @@ class Stages:
         pass
 
     def answered(self, response: Response) -> None:
+        pass
+
+    def ended(self) -> None:
         pass
 
     def used(self) -> Clock:

@@ -38,7 +38,7 @@ class Watch:
     name: str = ""
     done: int = 0
 
-    def stage(self, name: str, total: int | None) -> None:
+    def stage(self, name: str, total: int | None, look: object = None) -> None:
         self.name, self.done = name, 0
         self.stages[name] = [now()]
 
@@ -47,6 +47,9 @@ class Watch:
 
     def answered(self, response: Response) -> None:
         self.advance()
+
+    def ended(self) -> None:
+        pass
 
     def advance(self) -> None:
         self.done += 1
